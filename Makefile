@@ -1,0 +1,46 @@
+# `make demo` shows the main job, `make test` runs every test; both set up what they need by themselves.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV := .venv
+HOST ?= 127.0.0.1
+PORT ?= 8080
+WORKERS ?= 1
+MODEL_DIR ?= models/unet-membrane
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: ## create .venv, install the pinned requirements and, where it is missing, Java
+	@scripts/setup.sh
+
+demo: ## a real image in, a mask and an overlay out, on the embedded model
+	@since=$$(date +%s.%N); scripts/setup.sh && $(VENV)/bin/python scripts/demo.py --since $$since
+
+serve: setup ## serve MODEL_DIR on HOST:PORT with WORKERS workers, until Ctrl-C
+	@exec env SAGEMAKER_BIND_TO_PORT=$(PORT) MMS_INFERENCE_ADDRESS=http://$(HOST):$(PORT) \
+	  SAGEMAKER_MODEL_SERVER_WORKERS=$(WORKERS) UNET_MODEL_DIR=$(abspath $(MODEL_DIR)) \
+	  $(VENV)/bin/python inference/entrypoint.py serve
+
+test: ## run every test
+	@scripts/setup.sh --dev
+	@$(VENV)/bin/pytest
+
+lint: ## check style and types
+	@scripts/setup.sh --dev
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+lock: ## resolve the pins of pyproject.toml into requirements.txt and requirements-dev.txt
+	@scripts/setup.sh --dev
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+	  pyproject.toml -o requirements.txt
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+	  --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+
+clean: ## remove what the other targets made
+	@rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo serve test lint lock clean

@@ -1,0 +1,123 @@
+package unet;
+
+import com.amazonaws.ml.mms.ModelServer;
+import com.amazonaws.ml.mms.ServerInitializer;
+import com.amazonaws.ml.mms.servingsdk.impl.PluginsManager;
+import com.amazonaws.ml.mms.util.ConfigManager;
+import com.amazonaws.ml.mms.util.Connector;
+import com.amazonaws.ml.mms.util.ConnectorType;
+import com.amazonaws.ml.mms.wlm.ModelManager;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.handler.ssl.SslContext;
+import io.netty.util.internal.logging.InternalLoggerFactory;
+import io.netty.util.internal.logging.Slf4JLoggerFactory;
+import java.io.IOException;
+import java.security.GeneralSecurityException;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import org.apache.commons.cli.DefaultParser;
+import org.apache.commons.cli.ParseException;
+
+/**
+ * Multi Model Server (MMS) that drains on SIGTERM and keeps its management API to itself.
+ *
+ * <p>MMS drops every request when it is stopped, and endpoint plugins see neither connections nor
+ * requests under way. Only the code that opens the listening sockets does, hence this subclass.
+ */
+public final class Server extends ModelServer {
+
+    static final boolean MULTI_MODEL = "true".equals(System.getenv("SAGEMAKER_MULTI_MODEL"));
+
+    private final ConfigManager config;
+    private final Drain drain = new Drain();
+
+    private Server(ConfigManager config) {
+        super(config);
+        this.config = config;
+        Runtime.getRuntime().addShutdownHook(new Thread(drain, "drain"));
+    }
+
+    /** What {@link ModelServer#main} does, for this class. */
+    public static void main(String[] arguments) {
+        try {
+            ConfigManager.init(parse(arguments));
+            PluginsManager.getInstance().initialize();
+            InternalLoggerFactory.setDefaultFactory(Slf4JLoggerFactory.INSTANCE);
+            new Server(ConfigManager.getInstance()).startAndWait();
+        } catch (IllegalArgumentException | IllegalStateException | IOException e) {
+            System.err.println(e.getMessage());
+        } catch (Throwable t) {
+            t.printStackTrace();
+        } finally {
+            System.exit(1);
+        }
+    }
+
+    /**
+     * The arguments that are meant for MMS. Its launcher has put those of a Java command before
+     * them, up to the name of MMS's own main class: see server_properties in entrypoint.py.
+     */
+    private static ConfigManager.Arguments parse(String[] arguments) throws ParseException {
+        List<String> all = Arrays.asList(arguments);
+        int start = all.indexOf(ModelServer.class.getName()) + 1;
+        String[] own = all.subList(start, all.size()).toArray(new String[0]);
+        return new ConfigManager.Arguments(
+                new DefaultParser().parse(ConfigManager.Arguments.getOptions(), own));
+    }
+
+    /**
+     * As in MMS, but a server without a model is no server; when a listener closes, the connections
+     * stay; and no process is started each minute to collect metrics.
+     */
+    @Override
+    public void startAndWait() throws InterruptedException, IOException, GeneralSecurityException {
+        start();
+        if (!MULTI_MODEL && ModelManager.getInstance().getStartupModels().isEmpty()) {
+            throw new IllegalStateException("No worker process could be started for the model");
+        }
+        System.out.println("Model server started.");
+        new CountDownLatch(1).await(); // until the JVM is told to exit
+    }
+
+    /**
+     * As in MMS, but each connection is watched; the management API is not on the inference port
+     * unless SageMaker uses it (multi-model mode); and closing does not discard what was not sent
+     * yet (MMS sets SO_LINGER to 0).
+     */
+    @Override
+    public ChannelFuture initializeServer(
+            Connector connector, EventLoopGroup servers, EventLoopGroup workers, ConnectorType type)
+            throws InterruptedException, IOException, GeneralSecurityException {
+        boolean shared = type == ConnectorType.BOTH && !MULTI_MODEL;
+        ConnectorType offered = shared ? ConnectorType.INFERENCE_CONNECTOR : type;
+        SslContext ssl = connector.isSsl() ? config.getSslContext() : null;
+        ServerBootstrap bootstrap =
+                new ServerBootstrap()
+                        .group(servers, workers)
+                        .channel(connector.getServerChannel())
+                        .option(ChannelOption.SO_BACKLOG, 1024)
+                        .option(ChannelOption.SO_REUSEADDR, true)
+                        .childOption(ChannelOption.SO_KEEPALIVE, true)
+                        .childHandler(
+                                new ServerInitializer(ssl, offered) {
+                                    @Override
+                                    public void initChannel(Channel channel) {
+                                        super.initChannel(channel);
+                                        channel.pipeline()
+                                                .addAfter("http", "watch", new Connection(drain));
+                                    }
+                                });
+        ChannelFuture bound = bootstrap.bind(connector.getSocketAddress()).await();
+        if (!bound.isSuccess()) {
+            String reason = bound.cause().getMessage();
+            throw new IOException("Cannot listen on " + connector + ": " + reason);
+        }
+        drain.addListener(bound.channel());
+        return bound.channel().closeFuture();
+    }
+}

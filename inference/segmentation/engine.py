@@ -1,0 +1,193 @@
+"""Running a model on images of any size."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import tiling
+from .artifacts import Model
+from .errors import ModelError, OutOfMemory
+
+logger = logging.getLogger(__name__)
+
+# of models whose layers cannot be looked at; as deep as segmentation networks usually are
+UNKNOWN_STRIDE = 32
+TILE_SIZE = 1024
+OVERLAP = 128
+
+Finish = Callable[[np.ndarray], np.ndarray]
+
+
+class Engine:
+    """A model, ready to run.
+
+    Args:
+        model: a loaded model.
+        tile_size: the largest side of an image that is predicted in one piece, and the side of the
+            tiles that larger ones are cut into; the model's own where its size is fixed.
+        overlap: how far neighbouring tiles reach into each other, in pixels.
+        batch_size: tiles per call of the network.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        tile_size: int | None = None,
+        overlap: int | None = None,
+        batch_size: int | None = None,
+    ):
+        self.model = model
+        self.stride = _stride(model.network)
+        size = _round_up(tile_size or TILE_SIZE, self.stride)
+        self._max_tile = (model.height or size, model.width or size)
+        self._margin = _margin(overlap, self._max_tile, self.stride)
+        self._batch_size = batch_size or 1
+        self._run = _compile(model)
+
+    def warm_up(self) -> None:
+        """Run the network once, and check what it gives.
+
+        Raises:
+            ModelError: it fails, or its output is no probability per pixel.
+        """
+        height, width = (min(side, 512) for side in self._max_tile)
+        height, width = self.model.height or height, self.model.width or width
+        pixels = np.zeros((1, height, width, self.model.channels), np.uint8)
+        try:
+            probabilities = self.predict(pixels, 1 / 255)
+        except (ModelError, OutOfMemory):
+            raise
+        except Exception as exc:
+            raise ModelError(
+                f"{self.model.name} fails on an image of {height}×{width}: {exc}; it must take "
+                "float32 (N, H, W, C) and give (N, H, W, K)"
+            ) from exc
+        if not np.isfinite(probabilities).all():
+            raise ModelError(
+                f"{self.model.name} gives NaN or infinity for a black image; train it again"
+            )
+
+    def predict(
+        self,
+        pixels: np.ndarray,
+        scale: float = 1.0,
+        augment: int = 1,
+        finish: Finish | None = None,
+    ) -> np.ndarray:
+        """Predict images of any size.
+
+        Args:
+            pixels: (N, H, W, C), of any numeric dtype; intensity = pixels * scale, in 0–1.
+            scale: see above.
+            augment: 8 averages over the flips and quarter turns of each tile.
+            finish: what to make of the probabilities (N, h, w, K) of a tile, such as a mask
+                (N, h, w); large images then never exist as probabilities.
+
+        Returns:
+            float32 (N, H, W, K) probabilities, or what ``finish`` made of them, joined.
+
+        Raises:
+            OutOfMemory: there is not enough memory for this.
+        """
+        import tensorflow as tf
+
+        try:
+            return self._predict(pixels, scale, augment, finish or (lambda values: values))
+        except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
+            raise OutOfMemory(
+                f"{pixels.shape[0]} images of {pixels.shape[1]}×{pixels.shape[2]} need more memory "
+                "than there is; send smaller ones, or set UNET_TILE_SIZE lower"
+            ) from exc
+
+    def _predict(
+        self, pixels: np.ndarray, scale: float, augment: int, finish: Finish
+    ) -> np.ndarray:
+        count, height, width, _ = pixels.shape
+        tile = self._tile_for(height, width)
+        places = list(tiling.tiles(height, width, tile, self._margin, self.stride))
+        jobs = [(image, row, column) for image in range(count) for row, column in places]
+        result: np.ndarray | None = None
+        for first in range(0, len(jobs), self._batch_size):
+            batch = jobs[first : first + self._batch_size]
+            cuts = np.stack([tiling.cut(pixels[i], r, c, tile) for i, r, c in batch])
+            values = finish(self._probabilities(cuts * np.float32(scale), augment))
+            if result is None:
+                result = np.empty((count, height, width, *values.shape[3:]), values.dtype)
+            for (image, row, column), value in zip(batch, values, strict=True):
+                kept = value[row.kept_in_tile, column.kept_in_tile]
+                result[image, row.kept_in_image, column.kept_in_image] = kept
+        assert result is not None, "there is at least one image"
+        return result
+
+    def _tile_for(self, height: int, width: int) -> tuple[int, int]:
+        """The size of the tiles of an image: its own, rounded up, where that is small enough."""
+        sides = []
+        for length, fixed, largest in zip(
+            (height, width), (self.model.height, self.model.width), self._max_tile, strict=True
+        ):
+            sides.append(fixed or min(_round_up(length, self.stride), largest))
+        return sides[0], sides[1]
+
+    def _probabilities(self, batch: np.ndarray, augment: int) -> np.ndarray:
+        """float32 (N, h, w, C) -> float32 (N, h, w, K)."""
+        if augment == 1:
+            return self._run(batch)
+        total = np.zeros((*batch.shape[:3], self.model.classes), np.float32)
+        for turn, undo in _symmetries(batch.shape[1] == batch.shape[2]):
+            total += undo(self._run(np.ascontiguousarray(turn(batch))))
+        return total / (8 if batch.shape[1] == batch.shape[2] else 4)
+
+
+def _symmetries(square: bool) -> list[tuple[Finish, Finish]]:
+    """The flips and quarter turns of (N, h, w, C), each with its inverse; 4 where h ≠ w."""
+
+    def turn(quarters: int, flip: bool) -> tuple[Finish, Finish]:
+        def there(x: np.ndarray) -> np.ndarray:
+            x = x[:, :, ::-1] if flip else x
+            return np.rot90(x, quarters, (1, 2))
+
+        def back(x: np.ndarray) -> np.ndarray:
+            x = np.rot90(x, -quarters, (1, 2))
+            return x[:, :, ::-1] if flip else x
+
+        return there, back
+
+    return [turn(q, flip) for q in (range(4) if square else (0, 2)) for flip in (False, True)]
+
+
+def _round_up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple
+
+
+def _margin(overlap: int | None, tile: tuple[int, int], stride: int) -> int:
+    """Half the overlap; a quarter of the tile where that is less."""
+    return min((OVERLAP if overlap is None else overlap) // 2, (min(tile) - stride) // 4)
+
+
+def _stride(network: Any) -> int:
+    """The factor by which a network's coarsest level is smaller than the image."""
+    layers = getattr(network, "layers", None)
+    if not layers:
+        return UNKNOWN_STRIDE
+    stride = 1
+    for layer in layers:
+        steps = getattr(layer, "pool_size", None) or getattr(layer, "strides", 1)
+        if "Transpose" not in type(layer).__name__ and "Up" not in type(layer).__name__:
+            stride *= max(steps) if isinstance(steps, tuple) else steps
+    return stride
+
+
+def _compile(model: Model) -> Callable[[np.ndarray], np.ndarray]:
+    """The network as a traced function; one trace serves all sizes."""
+    import tensorflow as tf
+
+    shape = (None, model.height, model.width, model.channels)
+    network = model.network
+
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.float32)])
+    def run(images: tf.Tensor) -> tf.Tensor:
+        return tf.cast(network(images, training=False), tf.float32)
+
+    return lambda batch: run(tf.convert_to_tensor(batch)).numpy()

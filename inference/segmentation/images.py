@@ -1,0 +1,130 @@
+"""The images of a request as an array, and the rules that every image must meet."""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from . import media_types
+from .errors import PayloadTooLarge, RequestError
+
+SCALES = {np.dtype(np.uint8): 1 / 255, np.dtype(np.uint16): 1 / 65535, np.dtype(bool): 1.0}
+MAX_COLOUR_CHANNELS = 4  # a last axis this short holds channels: gray, gray and alpha, RGB, RGBA
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one request, as they came.
+
+    Attributes:
+        pixels: the array as decoded; uint8, uint16, bool or float32. Intensity = pixels * scale.
+        scale: factor that brings ``pixels`` to intensities in 0–1.
+        axes: "HW", "HWC", "NHW" or "NHWC"; "" where only the model's channel count can tell.
+        media_type: what the request was, so that it can be answered in kind.
+    """
+
+    pixels: np.ndarray
+    scale: float
+    axes: str
+    media_type: str
+
+    def for_channels(self, channels: int) -> "Images":
+        """The same images with their axes settled for a model of that many channels.
+
+        Raises:
+            RequestError: the array cannot be images of that many channels.
+        """
+        axes = self.axes or _axes_of(self.pixels.shape, channels)
+        found = self.pixels.shape[-1] if axes.endswith("C") else 1
+        if found != channels:
+            raise RequestError(_wrong_channels(self.pixels.shape, found, channels))
+        return replace(self, axes=axes)
+
+    @property
+    def batch(self) -> np.ndarray:
+        """The pixels as (N, H, W, C), a view. The axes must have been settled."""
+        pixels = self.pixels if self.axes.startswith("N") else self.pixels[None]
+        return pixels if self.axes.endswith("C") else pixels[..., None]
+
+    @property
+    def stacked(self) -> bool:
+        """Whether the request has a stack axis, which the answer then has, too."""
+        return self.axes.startswith("N")
+
+
+def _axes_of(shape: tuple[int, ...], channels: int) -> str:
+    if len(shape) == 3:
+        has_channels = shape[-1] == channels or channels > 1 or shape[-1] in (3, 4)
+        return "HWC" if has_channels else "NHW"
+    return {2: "HW", 4: "NHWC"}[len(shape)]
+
+
+def _wrong_channels(shape: tuple[int, ...], found: int, channels: int) -> str:
+    came = f"image is {times(shape)}, {_count(found, 'channel')}"
+    rule = f"this model takes {_count(channels, 'channel')}"
+    if channels == 1 and len(shape) == 3:
+        remedy = "convert it to grayscale (a stack this narrow must be sent as N×H×W×1)"
+    elif channels == 1:
+        remedy = "convert it to grayscale"
+    else:
+        remedy = f"send it as H×W×{channels} or N×H×W×{channels}"
+    return f"{came}; {rule}; {remedy}"
+
+
+def from_array(array: np.ndarray, media_type: str = media_types.NPY) -> Images:
+    """Images from an array: uint8 / 255, uint16 / 65535, bool as 0 and 1, floats already 0–1.
+
+    Raises:
+        RequestError: another dtype, an empty array, other than 2 to 4 axes, values outside 0–1.
+    """
+    if array.dtype.kind == "f":
+        array = array.astype(np.float32, copy=False)
+        check_shape(array.shape)
+        check_range(array, 1, "float intensities", "divide by the largest possible value")
+        return Images(array, 1.0, "", media_type)
+    scale = SCALES.get(array.dtype.newbyteorder("="))
+    if scale is None:
+        raise RequestError(
+            f"array has dtype {array.dtype}; intensities are uint8 (0–255), uint16 (0–65535), "
+            "bool, or float (0–1); convert it with .astype()"
+        )
+    check_shape(array.shape)
+    return Images(array, scale, "", media_type)
+
+
+def check_shape(shape: tuple[int, ...], what: str = "array") -> None:
+    """Refuse what is no image by its axes, and what is empty."""
+    if not 2 <= len(shape) <= 4:
+        came = f"{what} has {_count(len(shape), 'axis', 'axes')}" + (
+            f" ({times(shape)})" if shape else ""
+        )
+        raise RequestError(f"{came}; images are H×W, H×W×C, N×H×W or N×H×W×C; reshape it")
+    if 0 in shape:
+        raise RequestError(f"{what} is {times(shape)}, which is empty; send at least one pixel")
+
+
+def check_size(shape: tuple[int, ...], max_pixels: int) -> None:
+    """Refuse more pixels than the server takes; to be called before they are decoded."""
+    channels = len(shape) > 2 and shape[-1] <= MAX_COLOUR_CHANNELS
+    pixels = math.prod(shape[:-1] if channels else shape)
+    if pixels > max_pixels:
+        raise PayloadTooLarge(
+            f"request is {times(shape)}, {pixels:,} pixels; this server takes {max_pixels:,} "
+            "(UNET_MAX_PIXELS); cut it into parts, or raise the limit"
+        )
+
+
+def check_range(array: np.ndarray, maximum: int, what: str, remedy: str) -> None:
+    """Refuse NaN and values outside 0–maximum."""
+    low, high = array.min(), array.max()
+    if not (low >= 0 and high <= maximum):  # false for NaN, too
+        raise RequestError(f"values go from {low:g} to {high:g}; {what} are 0–{maximum}; {remedy}")
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """(500, 700, 3) -> "500×700×3"."""
+    return "×".join(map(str, shape))
+
+
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"

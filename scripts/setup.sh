@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Sets up everything that serving needs: .venv with the pinned requirements, Java, the MMS plugin.
+# With --dev also what training, tests and tools need. Does nothing that is already done.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+requirements=requirements.txt
+if [ "${1:-}" = --dev ]; then requirements=requirements-dev.txt; fi
+
+fail() { echo "setup: $*" >&2; exit 1; }
+
+# Installs the first of the named Debian packages that there is, where that is possible.
+install_one() { # PURPOSE PACKAGE...
+  local purpose=$1 package; shift
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    fail "$purpose is missing; run: sudo apt-get install -y --no-install-recommends $1"
+  fi
+  apt-get update -qq
+  for package in "$@"; do
+    apt-cache show "$package" >/dev/null 2>&1 || continue
+    echo "setup: installing $package"
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
+    return
+  done
+  fail "$purpose is missing, and there is no package for it: $*"
+}
+
+supported() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; }
+
+find_python() {
+  local name
+  for name in ${PYTHON:-python3 python3.13 python3.12 python3.11}; do
+    if supported "$name"; then command -v "$name"; return; fi
+  done
+  fail "Python 3.11, 3.12 or 3.13 is needed, found $("${PYTHON:-python3}" --version 2>&1); \
+set PYTHON=/path/to/python3.12"
+}
+
+make_venv() {
+  local python
+  python=$(find_python)
+  "$python" -c 'import ensurepip, venv' 2>/dev/null || install_one "Python's venv module" python3-venv
+  "$python" -m venv --clear .venv
+}
+
+install_requirements() {
+  local wanted
+  wanted=$(sha256sum <"$requirements")
+  # what the dev set holds includes the serving set
+  grep -qsF "$wanted" .venv/installed && return
+  echo "setup: installing $requirements"
+  .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+  sha256sum <requirements.txt >.venv/installed
+  sha256sum <"$requirements" >>.venv/installed
+}
+
+java_version() { # of the javac that JAVA_HOME or PATH gives; 0 where there is none
+  local javac=javac
+  if [ -n "${JAVA_HOME:-}" ]; then javac=$JAVA_HOME/bin/javac; fi
+  "$javac" -version 2>&1 | sed -nE 's/^javac (1\.)?([0-9]+).*/\2/p' | grep . || echo 0
+}
+
+ensure_java() {
+  if (($(java_version) >= 11)); then return; fi
+  [ -z "${JAVA_HOME:-}" ] || fail "JAVA_HOME is $JAVA_HOME, which holds no JDK of version 11 or later"
+  # newer releases of Debian have no JDK 17
+  install_one "a Java development kit (11 or later)" openjdk-17-jdk-headless default-jdk-headless
+}
+
+if ! [ -x .venv/bin/python ] || ! supported .venv/bin/python; then make_venv; fi
+install_requirements
+ensure_java
+inference/mms_endpoints/build.sh "$PWD/.venv/bin/python"

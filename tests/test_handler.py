@@ -1,0 +1,259 @@
+"""The handler chain through the real Transformer and MMS's own Context, without HTTP."""
+
+import io
+import sys
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from mms.context import Context, RequestProcessor
+from PIL import Image
+
+import bodies
+import handler_service
+import tiny_models
+from inference_handler import UNetInferenceHandler
+from segmentation.errors import ModelError
+from segmentation.settings import Settings
+
+GRAY = np.array([[0, 100, 200], [255, 128, 127]], np.uint8)
+MASK = np.array([[0, 0, 255], [255, 255, 0]], np.uint8)
+
+
+class Client:
+    """Asks a handler service as an MMS worker does."""
+
+    def __init__(self, model_dir, settings=None):
+        self.context = Context("model", str(model_dir), None, 1, None, "1.1.11")
+        self.service = handler_service.HandlerService()
+        if settings:
+            self.service._service._default_inference_handler = UNetInferenceHandler(settings)
+        self.service.initialize(self.context)
+
+    def post(self, body, content_type="image/png", **headers):
+        headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        if content_type:
+            headers["Content-Type"] = content_type
+        self.context.request_processor = [RequestProcessor(headers)]
+        self.context.request_ids = {0: "request-7"}
+        [answer] = self.service.handle([{"body": body}], self.context)
+        status, _ = self.context.get_response_status(0)
+        return status, self.context.get_response_content_type(0), answer
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory) -> Path:
+    return tiny_models.save(tiny_models.identity(), tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture(autouse=True)
+def _restore_import_path(monkeypatch):
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    yield
+    sys.modules.pop("inference", None)
+
+
+@pytest.fixture
+def client(identity):
+    return Client(identity)
+
+
+def read_png(body):
+    return np.array(Image.open(io.BytesIO(body)))
+
+
+def test_png_in_png_out(client):
+    status, content_type, answer = client.post(bodies.png(GRAY))
+    assert (status, content_type) == (200, "image/png")
+    np.testing.assert_array_equal(read_png(answer), MASK)
+
+
+def test_json_in_json_out(client):
+    status, content_type, answer = client.post(bodies.json_array(GRAY), "application/json")
+    assert (status, content_type) == (200, "application/json")
+    assert orjson.loads(answer) == MASK.tolist()
+
+
+def test_header_names_in_any_case(client):
+    body = bodies.json_array(GRAY)
+    status, content_type, _ = client.post(
+        body, None, CONTENT_TYPE="application/json", ACCEPT="application/x-npy"
+    )
+    assert (status, content_type) == (200, "application/x-npy")
+
+
+def test_attributes_belong_to_one_request(client):
+    body = bodies.json_array(GRAY)
+    attributes = {"X_Amzn_SageMaker_Custom_Attributes": "output=probability"}
+    _, _, probability = client.post(body, "application/json", **attributes)
+    np.testing.assert_allclose(orjson.loads(probability), GRAY / 255, rtol=1e-6)
+    _, _, mask = client.post(body, "application/json")
+    assert orjson.loads(mask) == MASK.tolist()
+
+
+def test_threshold_of_the_request(client):
+    _, _, answer = client.post(
+        bodies.json_array(GRAY),
+        "application/json",
+        X_Amzn_SageMaker_Custom_Attributes="threshold=0.75",
+    )
+    assert orjson.loads(answer) == [[0, 0, 255], [255, 0, 0]]
+
+
+def test_precedence_of_thresholds(tmp_path):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    (tmp_path / "model.json").write_text('{"threshold": 0.75}')
+    body = bodies.json_array(GRAY)
+    assert orjson.loads(Client(tmp_path).post(body, "application/json")[2])[1] == [255, 0, 0]
+    server = Client(tmp_path, Settings(threshold=0.3))
+    assert orjson.loads(server.post(body, "application/json")[2])[0] == [0, 255, 255]
+
+
+@pytest.mark.parametrize("augment", [1, 8])
+def test_augment_changes_nothing_for_a_symmetric_model(client, augment):
+    attributes = f"augment={augment}"
+    _, _, answer = client.post(bodies.png(GRAY), X_Amzn_SageMaker_Custom_Attributes=attributes)
+    np.testing.assert_array_equal(read_png(answer), MASK)
+
+
+def test_overlay_of_an_rgb_model(tmp_path):
+    client = Client(tiny_models.save(tiny_models.mean_of_rgb(), tmp_path))
+    rgb = np.stack([GRAY, GRAY, GRAY], axis=-1)
+    status, _, answer = client.post(
+        bodies.png(rgb), X_Amzn_SageMaker_Custom_Attributes="output=overlay"
+    )
+    assert status == 200
+    picture = read_png(answer)
+    np.testing.assert_array_equal(picture[MASK == 0], rgb[MASK == 0])
+    assert (picture[MASK == 255] == [255, 212, 0]).all()
+
+
+def test_classes(tmp_path):
+    client = Client(tiny_models.save(tiny_models.five_classes(), tmp_path))
+    body = bodies.json_array(GRAY)
+    assert orjson.loads(client.post(body, "application/json")[2]) == [[0, 4, 4], [4, 4, 4]]
+    attributes = {"X_Amzn_SageMaker_Custom_Attributes": "output=probability"}
+    _, _, answer = client.post(body, "application/json", **attributes)
+    assert np.shape(orjson.loads(answer)) == (2, 3, 5)
+    attributes = {"X_Amzn_SageMaker_Custom_Attributes": "threshold=0.5"}
+    assert client.post(body, "application/json", **attributes)[0] == 400
+
+
+def test_default_accept_of_the_server(identity):
+    client = Client(identity, Settings(default_accept="application/x-npy"))
+    assert client.post(bodies.png(GRAY))[1] == "application/x-npy"
+    assert client.post(bodies.png(GRAY), Accept="*/*")[1] == "application/x-npy"
+    assert client.post(bodies.png(GRAY), Accept="image/*")[1] == "image/png"
+
+
+def test_answers_too_large_for_the_server(identity):
+    client = Client(identity, Settings(max_payload_mb=1))
+    body = bodies.npy(np.zeros((1024, 1024), np.uint8))
+    status, _, answer = client.post(body, "application/x-npy")
+    assert status == 406
+    assert "1,048,704 bytes" in orjson.loads(answer)["message"]
+
+
+def test_errors_are_json_without_a_trace(client):
+    status, content_type, answer = client.post(b"[[300]]", "application/json")
+    assert (status, content_type) == (400, "application/json")
+    error = orjson.loads(answer)
+    assert error.keys() == {"code", "type", "message"}
+    assert error["code"] == 400
+    assert error["type"] == "BadRequest"
+    assert "Traceback" not in error["message"]
+
+
+def test_text_that_is_no_utf8(client):
+    status, _, answer = client.post(b"1,\xff", "text/csv")
+    assert status == 400
+    assert "UTF-8" in orjson.loads(answer)["message"]
+
+
+def test_a_fault_of_ours_is_500_and_says_nothing_of_the_code(client, monkeypatch, caplog):
+    monkeypatch.setattr("segmentation.request.decode", lambda *_: 1 / 0)
+    status, _, answer = client.post(bodies.png(GRAY))
+    assert status == 500
+    assert "request-7" in orjson.loads(answer)["message"]
+    assert "ZeroDivisionError" not in answer.decode()
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_out_of_memory_is_507(client, monkeypatch):
+    def fail(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("segmentation.request.decode", fail)
+    assert client.post(bodies.png(GRAY))[0] == 507
+
+
+def write_code(model_dir: Path, source: str) -> Path:
+    (model_dir / "code").mkdir(exist_ok=True)
+    (model_dir / "code" / "inference.py").write_text(source)
+    return model_dir
+
+
+def test_input_fn_of_the_user(tmp_path):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    source = """
+import numpy as np
+
+def input_fn(body, content_type):
+    return np.frombuffer(body, np.uint8).reshape(2, 3)
+"""
+    client = Client(write_code(tmp_path, source))
+    status, content_type, answer = client.post(GRAY.tobytes(), "application/octet-stream")
+    assert (status, content_type) == (200, "application/json")
+    assert orjson.loads(answer) == MASK.tolist()
+
+
+def test_output_fn_of_the_user(tmp_path):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    source = """
+import numpy as np
+
+def output_fn(prediction, accept):
+    return str((np.asarray(prediction) > 0).sum()), "text/plain"
+"""
+    client = Client(write_code(tmp_path, source))
+    assert client.post(bodies.png(GRAY)) == (200, "text/plain", "3")
+
+
+def test_model_fn_of_the_user_may_return_a_keras_model(tmp_path):
+    source = """
+import keras
+
+def model_fn(model_dir):
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, keras.layers.Rescaling(-1.0, 1.0)(image))
+"""
+    client = Client(write_code(tmp_path, source))
+    np.testing.assert_array_equal(read_png(client.post(bodies.png(GRAY))[2]), 255 - MASK)
+
+
+def test_transform_fn_of_the_user(tmp_path):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    source = """
+from sagemaker_inference.errors import BaseInferenceToolkitError
+
+def transform_fn(model, body, content_type, accept):
+    if body == b"bad":
+        raise BaseInferenceToolkitError(422, "bad indeed", "Unprocessable")
+    return body[::-1], "text/plain"
+"""
+    client = Client(write_code(tmp_path, source))
+    assert client.post(b"abc", "text/plain") == (200, "text/plain", b"cba")
+    status, _, answer = client.post(b"bad", "text/plain")
+    assert status == 422
+    assert orjson.loads(answer)["message"] == "bad indeed"
+
+
+def test_no_model(tmp_path, monkeypatch):
+    reason = tmp_path / "reason"
+    monkeypatch.setenv(handler_service.LOAD_ERROR_FILE, str(reason))
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(ModelError, match=r"no model in .*found: notes\.txt"):
+        handler_service.handle(None, Context("model", str(tmp_path), None, 1, None, "1.1.11"))
+    assert "no model in" in reason.read_text()
+    assert "\n" not in reason.read_text()

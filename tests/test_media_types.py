@@ -1,0 +1,59 @@
+import pytest
+
+from segmentation import media_types
+from segmentation.media_types import choose, parse, parse_accept
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("application/json", "application/json"),
+        ("Application/JSON; charset=UTF-8", "application/json"),
+        (" image/png ", "image/png"),
+        ("image/jpg", "image/jpeg"),
+        ("application/x-ndjson;charset=utf-8", "application/jsonlines"),
+        ("nonsense", "nonsense"),
+        ("", ""),
+    ],
+)
+def test_content_type(header, name):
+    assert parse(header)[0] == name
+
+
+def test_parameters():
+    assert parse('text/csv; Header=absent; charset="utf-8"')[1] == {
+        "header": "absent",
+        "charset": "utf-8",
+    }
+
+
+OFFERS = ["image/png", "image/tiff", "application/json", "text/csv"]
+
+
+@pytest.mark.parametrize(
+    ("accept", "chosen"),
+    [
+        ("application/json", "application/json"),
+        ("APPLICATION/JSON", "application/json"),
+        ("*/*", "image/png"),
+        ("image/*", "image/png"),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "image/png"),
+        ("application/json, image/png", "application/json"),
+        ("application/json;q=0.5, image/png;q=0.9", "image/png"),
+        ("image/*;q=0.9, image/png;q=0.1, text/csv;q=0.5", "image/tiff"),
+        ("image/png;q=0, */*;q=0.1", "image/tiff"),
+        ("application/x-image", "image/png"),
+        ("text/html", None),
+        ("application/json;q=0", None),
+        ("application/json;q=often", None),
+        ("application/json;q=7", None),
+        ("json", None),
+        (",,;;", None),
+    ],
+)
+def test_negotiation(accept, chosen):
+    assert choose(parse_accept(accept), OFFERS) == chosen
+
+
+def test_every_supported_type_is_canonical():
+    assert [parse(name)[0] for name in media_types.SUPPORTED] == list(media_types.SUPPORTED)
