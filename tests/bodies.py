@@ -1,4 +1,4 @@
-"""Bodies of requests, built in the test: functions that turn an array into one format's bytes."""
+"""Bodies of requests, built in the test, and of answers, read back into arrays."""
 
 import io
 import json
@@ -6,7 +6,14 @@ import struct
 import zlib
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageSequence
+
+from segmentation.media_types import CSV, JSON, JSONLINES, NPY, NPZ
+from segmentation.response import NPZ_NAME
+
+GRAY = np.arange(15, dtype=np.uint8).reshape(3, 5) * 17
+STACK = np.stack([GRAY, 255 - GRAY])
+RGB = np.stack([GRAY, GRAY // 2, GRAY // 4], axis=-1)
 
 
 def json_array(array: np.ndarray) -> bytes:
@@ -69,3 +76,19 @@ def png_of_claimed_size(height: int, width: int) -> bytes:
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         for kind, data in chunks
     )
+
+
+def read(body: bytes, media_type: str) -> np.ndarray:
+    if media_type == JSON:
+        return np.array(json.loads(body))
+    if media_type == JSONLINES:
+        return np.array([json.loads(line) for line in body.splitlines()])
+    if media_type == CSV:
+        return np.loadtxt(io.BytesIO(body), delimiter=",", ndmin=2)
+    if media_type == NPY:
+        return np.load(io.BytesIO(body))
+    if media_type == NPZ:
+        return np.load(io.BytesIO(body))[NPZ_NAME]
+    with Image.open(io.BytesIO(body)) as image:
+        pages = [np.array(page) for page in ImageSequence.Iterator(image)]
+    return np.stack(pages) if len(pages) > 1 else pages[0]

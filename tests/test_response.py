@@ -1,17 +1,14 @@
 """Encoding: every format that is written, and what is answered where the client has no wish."""
 
-import io
-
 import numpy as np
-import orjson
 import pytest
-from PIL import Image, ImageSequence
 
+from bodies import read
 from segmentation import media_types
 from segmentation.errors import NotAcceptable
 from segmentation.images import Images
 from segmentation.media_types import CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
-from segmentation.response import NPZ_NAME, Prediction, encode, outline, threshold
+from segmentation.response import Prediction, encode, outline, threshold
 
 MASK = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
 STACK = np.stack([MASK, 255 - MASK])
@@ -22,22 +19,6 @@ def prediction(values, output="mask", media_type=JSON, axes=None, classes=1):
     pixels = np.full(values.shape[:3], 100, np.uint8)
     images = Images(pixels if axes[0] == "N" else pixels[0], 1 / 255, axes, media_type)
     return Prediction(values, output, images, classes)
-
-
-def read(body, media_type):
-    if media_type == JSON:
-        return np.array(orjson.loads(body))
-    if media_type == JSONLINES:
-        return np.array([orjson.loads(line) for line in body.splitlines()])
-    if media_type == CSV:
-        return np.loadtxt(io.BytesIO(body), delimiter=",", ndmin=2)
-    if media_type == NPY:
-        return np.load(io.BytesIO(body))
-    if media_type == NPZ:
-        return np.load(io.BytesIO(body))[NPZ_NAME]
-    with Image.open(io.BytesIO(body)) as image:
-        pages = [np.array(page) for page in ImageSequence.Iterator(image)]
-    return np.stack(pages) if len(pages) > 1 else pages[0]
 
 
 @pytest.mark.parametrize("media_type", [JSON, CSV, NPY, NPZ, PNG, TIFF])
