@@ -128,7 +128,12 @@ def server_environment(
         "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),
         "OMP_NUM_THREADS": str(max(1, available_cpus() // settings.workers)),
         "SAGEMAKER_BASE_DIR": "/opt/ml",
+        # the same address means: with it in multi-model mode, and nowhere otherwise (Server.java)
+        "MMS_MANAGEMENT_ADDRESS": given.get("MMS_INFERENCE_ADDRESS") or _default_address(given),
     }
+    if "MMS_INFERENCE_ADDRESS" in given:
+        # the toolkit would have it on all interfaces; where the two are one, ours keeps it shut
+        defaults["MMS_MANAGEMENT_ADDRESS"] = given["MMS_INFERENCE_ADDRESS"]
     if "SAGEMAKER_MODEL_SERVER_TIMEOUT" not in given:  # upstream: 60 minutes
         # as long as a batch transform job waits for an answer by default
         defaults["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] = "600"
@@ -160,6 +165,11 @@ def server_environment(
     return environment
 
 
+def _default_address(given: Mapping[str, str]) -> str:
+    """Where the toolkit makes MMS listen."""
+    return f"http://0.0.0.0:{given.get('SAGEMAKER_BIND_TO_PORT') or 8080}"
+
+
 def _joined(*parts: str, separator: str = os.pathsep) -> str:
     return separator.join(filter(None, parts))
 
@@ -185,7 +195,11 @@ def java_arguments(settings: Settings, given: Mapping[str, str]) -> list[str]:
     """
     frontend = _package_folder("mms") / "frontend" / "model-server.jar"
     return [
-        "-XX:MaxRAMPercentage=25",  # of what the cgroup grants
+        "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
+        "-XX:+ExitOnOutOfMemoryError",  # MMS would leave requests without an answer for ever
+        # bodies are few and large: what holds them is freed at once, not kept in a pool
+        "-Dio.netty.allocator.type=unpooled",
+        "-Dio.netty.noPreferDirect=true",
         f"-Djava.library.path={ENDPOINTS / 'native'}",
         f"-Dunet.drainSeconds={settings.drain_seconds}",
         f"-Dunet.logLevel={_log4j_level(given.get('SAGEMAKER_CONTAINER_LOG_LEVEL'))}",

@@ -8,6 +8,7 @@ import argparse
 import contextlib
 import io
 import os
+import random
 import socket
 import subprocess
 import sys
@@ -26,6 +27,7 @@ SAMPLE = MODEL_DIR / "sample.png"
 TRUTH = MODEL_DIR / "sample-label.png"
 OUT = ROOT / "out"
 START_SECONDS = 120
+PORTS = range(10_000, 32_767)  # Multi Model Server takes none above
 
 
 def main() -> None:
@@ -71,9 +73,11 @@ def serve() -> Iterator[tuple[str, float]]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    while True:
+        port = random.choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def is_ready(url: str) -> bool:

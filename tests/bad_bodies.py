@@ -35,7 +35,7 @@ BAD = {
     "json cut": (b"[[1, 2], [3", JSON, 400, "not JSON"),
     "json text": (b"hello", JSON, 400, "not JSON"),
     "json NaN": (b"[[NaN]]", JSON, 400, "not JSON"),
-    "json not utf-8": (b'[["\xff"]]', JSON, 400, "not JSON"),
+    "json not utf-8": (b'[["\xff"]]', JSON, 400, "UTF-8"),
     "json ragged": (b"[[1,2],[3]]", JSON, 400, "ragged"),
     "json strings": (b'[["1","2"]]', JSON, 400, "no number"),
     "json null": (b"[[1,null]]", JSON, 400, "no number"),

@@ -6,13 +6,14 @@ import subprocess
 import numpy as np
 import pytest
 import requests
-from serving import serve
 
 import bodies
 import tiny_models
 from bad_bodies import BAD, MAX_PIXELS
 from bodies import GRAY, RGB, STACK, read
 from segmentation.media_types import ANY_IMAGE, CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
+from serving import serve
+from wheels import write_wheel
 
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 
@@ -190,16 +191,12 @@ def test_unknown_paths(gray_server):
 def test_user_code_and_its_requirements(tmp_path):
     """``code/inference.py`` overrides, and ``code/requirements.txt`` is installed."""
     tiny_models.save(tiny_models.identity(), tmp_path)
-    package = tmp_path / "code" / "small-package"
-    package.mkdir(parents=True)
-    (package / "setup.py").write_text(
-        "from setuptools import setup\nsetup(name='small-package', py_modules=['small'])\n"
-    )
-    (package / "small.py").write_text("GREETING = 'masked'\n")
-    (tmp_path / "code" / "requirements.txt").write_text(f"--no-build-isolation\n{package}\n")
+    (tmp_path / "code").mkdir()
+    wheel = write_wheel(tmp_path / "code", "small", "GREETING = 'masked'\n")
+    (tmp_path / "code" / "requirements.txt").write_text(f"{wheel}\n")
     (tmp_path / "code" / "inference.py").write_text(
         "import small\n\n"
         "def output_fn(prediction, accept):\n    return small.GREETING, 'text/plain'\n"
     )
-    with serve(tmp_path) as server:
+    with serve(tmp_path, PIP_NO_INDEX="1") as server:
         assert post(server, ONE_PLANE[PNG], PNG).text == "masked"

@@ -101,7 +101,7 @@ def _decode_csv(body: bytes | str, media_type: str, max_pixels: int) -> Images:
 
 def _parse_json(text: bytes | str, where: str) -> Any:
     try:
-        return orjson.loads(text)
+        return orjson.loads(text if isinstance(text, str) else _utf8(text))
     except orjson.JSONDecodeError as exc:
         raise RequestError(
             f"{where} is not JSON: {exc}; send a nested array of numbers 0–255 (NaN and Infinity "

@@ -1,0 +1,34 @@
+"""Stands in for the real handler where only the server's life is tested: no model, no delay.
+
+The body of a request tells what to do; a file ``fail`` in the model folder is why loading fails.
+"""
+
+import os
+import time
+from pathlib import Path
+
+
+def handle(data, context):
+    if data is None:
+        return _load(Path(context.system_properties["model_dir"]))
+    body = bytes(data[0]["body"])
+    command, _, argument = body[:100].decode("latin1").partition(" ")
+    if command == "sleep":
+        Path(os.environ["TMPDIR"], f"asleep-{time.monotonic_ns()}").touch()
+        time.sleep(float(argument))
+    elif command == "environment":
+        return [os.environ.get(argument, "").encode()]
+    elif command == "bytes":
+        return [bytes(int(argument))]
+    return [f"{command} {len(body)}".encode()]
+
+
+def _load(model_dir):
+    reason = model_dir / "fail"
+    if reason.exists():
+        told = Path(os.environ["UNET_LOAD_ERROR_FILE"])
+        told.with_suffix(".part").write_text(reason.read_text())
+        told.with_suffix(".part").rename(told)
+        raise RuntimeError(reason.read_text())
+    while (model_dir / "wait").exists():
+        time.sleep(0.01)
