@@ -219,7 +219,7 @@ def _package_folder(name: str) -> Path:
 def _log4j_level(level: str | None) -> str:
     """MMS is chatty: what it calls info helps only when debugging."""
     level = (level or "INFO").upper()
-    number = int(level) if level.isdigit() else logging.getLevelNamesMapping().get(level, 0)
+    number = int(level) if level.isdigit() else logging.getLevelNamesMapping().get(level, 20)
     names = {logging.DEBUG: "info", logging.WARNING: "warn", logging.ERROR: "error"}
     return next((name for limit, name in names.items() if number <= limit), "fatal")
 
@@ -307,6 +307,7 @@ class Server:
         while not self._signalled():
             reason = self._load_error() or self._death()
             if reason:
+                self._await_java(KILL_SECONDS)  # MMS notices, too, and tells its clients
                 self.kill()  # so that the reason is the last line
                 raise ServerFailed(self._load_error() or reason)
         self._drain()
@@ -328,8 +329,11 @@ class Server:
             return
         with contextlib.suppress(ProcessLookupError):
             os.kill(java, signal.SIGTERM)
-        deadline = time.monotonic() + self._drain_seconds + KILL_SECONDS
-        while java not in self._ended and time.monotonic() < deadline:
+        self._await_java(self._drain_seconds + KILL_SECONDS)
+
+    def _await_java(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        while self._java() not in {None, *self._ended} and time.monotonic() < deadline:
             if self._signalled() == signal.SIGINT:
                 return
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ logger = logging.getLogger(__name__)
 UNKNOWN_STRIDE = 32
 TILE_SIZE = 1024
 OVERLAP = 128
+WARM_UP_SIDE = 512
 
 Finish = Callable[[np.ndarray], np.ndarray]
 
@@ -39,7 +39,7 @@ class Engine:
         batch_size: int | None = None,
     ):
         self.model = model
-        self.stride = _stride(model.network)
+        self.stride = _stride(model)
         size = _round_up(tile_size or TILE_SIZE, self.stride)
         self._max_tile = (model.height or size, model.width or size)
         self._margin = _margin(overlap, self._max_tile, self.stride)
@@ -52,22 +52,20 @@ class Engine:
         Raises:
             ModelError: it fails, or its output is no probability per pixel.
         """
-        height, width = (min(side, 512) for side in self._max_tile)
-        height, width = self.model.height or height, self.model.width or width
-        pixels = np.zeros((1, height, width, self.model.channels), np.uint8)
+        height, width = self._tile_for(WARM_UP_SIDE, WARM_UP_SIDE)
+        image = np.zeros((1, height, width, self.model.channels), np.float32)
+        name, rule = self.model.name, "it must give (N, H, W, K) for float32 (N, H, W, C)"
         try:
-            probabilities = self.predict(pixels, 1 / 255)
-        except (ModelError, OutOfMemory):
-            raise
+            values = self._run(image)
         except Exception as exc:
             raise ModelError(
-                f"{self.model.name} fails on an image of {height}×{width}: {exc}; it must take "
-                "float32 (N, H, W, C) and give (N, H, W, K)"
+                f"{name} fails on an image of {height}×{width}: {exc}; {rule}"
             ) from exc
-        if not np.isfinite(probabilities).all():
-            raise ModelError(
-                f"{self.model.name} gives NaN or infinity for a black image; train it again"
-            )
+        if values.shape != (1, height, width, self.model.classes):
+            came = f"{name} gives {values.shape} for an image of {height}×{width}"
+            raise ModelError(f"{came}; a mask has the image's size; {rule}")
+        if not np.isfinite(values).all():
+            raise ModelError(f"{name} gives NaN or infinity for a black image; train it again")
 
     def predict(
         self,
@@ -166,11 +164,11 @@ def _margin(overlap: int | None, tile: tuple[int, int], stride: int) -> int:
     return min((OVERLAP if overlap is None else overlap) // 2, (min(tile) - stride) // 4)
 
 
-def _stride(network: Any) -> int:
+def _stride(model: Model) -> int:
     """The factor by which a network's coarsest level is smaller than the image."""
-    layers = getattr(network, "layers", None)
+    layers = getattr(model.network, "layers", None)
     if not layers:
-        return UNKNOWN_STRIDE
+        return 1 if model.height and model.width else UNKNOWN_STRIDE
     stride = 1
     for layer in layers:
         steps = getattr(layer, "pool_size", None) or getattr(layer, "strides", 1)

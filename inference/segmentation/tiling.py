@@ -36,7 +36,7 @@ def spans(length: int, tile: int, margin: int, stride: int = 1) -> list[Span]:
 
     Args:
         length: of the image, at least 1.
-        tile: length of a tile.
+        tile: length of a tile, a multiple of the stride.
         margin: what is not kept at those ends of a tile where another tile goes on.
         stride: of the network; tiles start at its multiples, so that they see the grid of its
             pooling where the whole image would.
@@ -49,15 +49,14 @@ def spans(length: int, tile: int, margin: int, stride: int = 1) -> list[Span]:
     step = (tile - 2 * margin) // stride * stride
     if step < 1:
         raise ValueError(f"a tile of {tile} cannot have margins of {margin} on both sides")
-    found, start = [], 0
-    while True:
-        keep_start = found[-1].keep_end if found else 0
-        is_last = start + tile >= length
-        keep_end = length if is_last else start + tile - margin
-        found.append(Span(start, keep_start, keep_end))
-        if is_last:
-            return found
-        start += step
+    # the last tile ends where the whole image, extended to a multiple of the stride, would end
+    last = -(-length // stride) * stride - tile
+    starts = [*range(0, last, step), last]
+    ends = [start + tile - margin for start in starts[:-1]] + [length]
+    return [
+        Span(start, keep_start, keep_end)
+        for start, keep_start, keep_end in zip(starts, [0, *ends], ends, strict=False)
+    ]
 
 
 def tiles(

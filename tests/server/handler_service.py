@@ -24,11 +24,11 @@ def handle(data, context):
 
 
 def _load(model_dir):
+    while (model_dir / "wait").exists():
+        time.sleep(0.01)
     reason = model_dir / "fail"
     if reason.exists():
         told = Path(os.environ["UNET_LOAD_ERROR_FILE"])
         told.with_suffix(".part").write_text(reason.read_text())
         told.with_suffix(".part").rename(told)
         raise RuntimeError(reason.read_text())
-    while (model_dir / "wait").exists():
-        time.sleep(0.01)

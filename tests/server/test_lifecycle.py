@@ -39,9 +39,9 @@ def asleep(server):
     return len(list(server.tmp.glob("unet-*/asleep-*")))
 
 
-def workers(server):
-    """MMS's two processes for the model: one that forks, and the fork, which has the model."""
-    return java(server).children(recursive=True)
+def forker(server):
+    """The process that MMS starts for the model; its forks are the workers."""
+    return java(server).children()[0]
 
 
 def java(server):
@@ -99,7 +99,7 @@ def test_ping_is_true_while_the_model_loads(start, model_dir):
 def test_ping_is_true_when_workers_die_and_come_back(start, model_dir):
     with start(model_dir) as server:
         (model_dir / "wait").touch()
-        for worker in workers(server):
+        for worker in forker(server).children():
             worker.kill()
         until(lambda: server.ping() == 503)
         (model_dir / "wait").unlink()
@@ -240,6 +240,30 @@ def test_a_model_that_cannot_be_loaded_ends_the_server(start, model_dir):
         assert not list(server.tmp.iterdir())
 
 
+def test_requests_that_wait_for_a_model_that_cannot_be_loaded_get_503(start, model_dir):
+    (model_dir / "wait").touch()
+    with start(model_dir, ready=False) as server:
+        until(lambda: server.ping() == 503)
+        request = Upload(server, b"hello")
+        request.finish()
+        (model_dir / "fail").write_text("broken")
+        (model_dir / "wait").unlink()
+        assert request.answer().startswith(b"HTTP/1.1 503")
+        assert server.wait() == 1
+        assert last_line(server) == "error: the model cannot be served: broken"
+
+
+def test_a_worker_that_is_killed_while_it_loads_ends_the_server(start, model_dir):
+    """As it is when there is too little memory."""
+    (model_dir / "wait").touch()
+    with start(model_dir, ready=False) as server:
+        until(lambda: server.ping() == 503)
+        until(lambda: forker(server).children())
+        forker(server).children()[0].kill()
+        assert server.wait() == 1
+        assert "A worker ended while it loaded the model" in server.log()
+
+
 def test_a_model_folder_that_is_not_there(start, tmp_path):
     with start(tmp_path / "none", ready=False) as server:
         assert server.wait() == 1
@@ -253,6 +277,13 @@ def test_java_dying_ends_the_server(start, model_dir):
         assert server.wait() == 1
         assert last_line(server).startswith("error: the model server ended by itself")
         assert_gone(server, family)
+
+
+def test_workers_that_cannot_come_back_end_the_server(start, model_dir):
+    with start(model_dir) as server:
+        forker(server).kill()
+        assert server.wait() == 1
+        assert "The process that starts workers ended" in server.log()
 
 
 def test_a_port_that_is_taken(start, model_dir):

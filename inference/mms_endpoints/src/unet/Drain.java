@@ -20,7 +20,13 @@ final class Drain implements Runnable {
 
     private final Set<Connection> busy = ConcurrentHashMap.newKeySet();
     private final ChannelGroup listeners = new DefaultChannelGroup(GlobalEventExecutor.INSTANCE);
+    private final Duration limit;
+    private volatile boolean hopeless;
     private volatile boolean begun;
+
+    Drain(Duration limit) {
+        this.limit = limit;
+    }
 
     void addListener(Channel listener) {
         listeners.add(listener);
@@ -39,10 +45,15 @@ final class Drain implements Runnable {
         busy.remove(connection);
     }
 
+    /** No request will be answered any more: at the end, refuse them at once. */
+    void waitForNothing() {
+        hopeless = true;
+    }
+
     /** The JVM's shutdown hook: the JVM exits when it returns. */
     @Override
     public void run() {
-        Instant deadline = Instant.now().plus(limit());
+        Instant deadline = hopeless ? Instant.now() : Instant.now().plus(limit);
         begun = true;
         awaitIdle(deadline);
         listeners.close().awaitUninterruptibly();
@@ -56,11 +67,6 @@ final class Drain implements Runnable {
         while (!busy.isEmpty() && Instant.now().isBefore(deadline)) {
             sleep(Duration.ofMillis(10));
         }
-    }
-
-    private static Duration limit() {
-        String seconds = System.getProperty("unet.drainSeconds", "25");
-        return Duration.ofMillis((long) (1000 * Double.parseDouble(seconds)));
     }
 
     private static void sleep(Duration duration) {

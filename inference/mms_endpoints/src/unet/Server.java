@@ -6,7 +6,10 @@ import com.amazonaws.ml.mms.servingsdk.impl.PluginsManager;
 import com.amazonaws.ml.mms.util.ConfigManager;
 import com.amazonaws.ml.mms.util.Connector;
 import com.amazonaws.ml.mms.util.ConnectorType;
+import com.amazonaws.ml.mms.wlm.Model;
 import com.amazonaws.ml.mms.wlm.ModelManager;
+import com.amazonaws.ml.mms.wlm.WorkerState;
+import com.amazonaws.ml.mms.wlm.WorkerThread;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
@@ -17,9 +20,12 @@ import io.netty.util.internal.logging.InternalLoggerFactory;
 import io.netty.util.internal.logging.Slf4JLoggerFactory;
 import java.io.IOException;
 import java.security.GeneralSecurityException;
+import java.time.Duration;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.ParseException;
 
@@ -34,11 +40,13 @@ public final class Server extends ModelServer {
     static final boolean MULTI_MODEL = "true".equals(System.getenv("SAGEMAKER_MULTI_MODEL"));
 
     private final ConfigManager config;
-    private final Drain drain = new Drain();
+    private final Drain drain;
 
     private Server(ConfigManager config) {
         super(config);
         this.config = config;
+        double seconds = Double.parseDouble(System.getProperty("unet.drainSeconds", "25"));
+        drain = new Drain(Duration.ofMillis((long) (1000 * seconds)));
         Runtime.getRuntime().addShutdownHook(new Thread(drain, "drain"));
     }
 
@@ -71,17 +79,43 @@ public final class Server extends ModelServer {
     }
 
     /**
-     * As in MMS, but a server without a model is no server; when a listener closes, the connections
-     * stay; and no process is started each minute to collect metrics.
+     * As in MMS, but a server that cannot serve ends; when a listener closes, the connections stay;
+     * and no process is started each minute to collect metrics.
      */
     @Override
     public void startAndWait() throws InterruptedException, IOException, GeneralSecurityException {
         start();
-        if (!MULTI_MODEL && ModelManager.getInstance().getStartupModels().isEmpty()) {
-            throw new IllegalStateException("No worker process could be started for the model");
-        }
         System.out.println("Model server started.");
-        new CountDownLatch(1).await(); // until the JVM is told to exit
+        if (MULTI_MODEL) {
+            new CountDownLatch(1).await(); // until the JVM is told to exit
+        }
+        Iterator<String> models = ModelManager.getInstance().getStartupModels().iterator();
+        if (!models.hasNext()) {
+            throw new IllegalStateException("No process could be started for the model");
+        }
+        watch(ModelManager.getInstance().getModels().get(models.next()));
+    }
+
+    /**
+     * Returns only by an exception: when no worker will ever serve the model.
+     *
+     * <p>MMS restarts a worker that ended, again and again; but not the process that forks them: the
+     * thread that should do so fails at a null pointer, as it has no channel.
+     */
+    private void watch(Model model) throws InterruptedException {
+        Process forker = model.getServerThread().getLifeCycle().getProcess();
+        boolean loaded = false;
+        while (!forker.waitFor(200, TimeUnit.MILLISECONDS)) {
+            for (WorkerThread worker : ModelManager.getInstance().getWorkers(model.getModelName())) {
+                loaded |= worker.getState() == WorkerState.WORKER_MODEL_LOADED;
+                if (!loaded && worker.getState() == WorkerState.WORKER_STOPPED) {
+                    drain.waitForNothing();
+                    throw new IllegalStateException("A worker ended while it loaded the model");
+                }
+            }
+        }
+        int status = forker.exitValue();
+        throw new IllegalStateException("The process that starts workers ended: status " + status);
     }
 
     /**

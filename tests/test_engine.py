@@ -1,0 +1,98 @@
+"""Running a model on images of any size."""
+
+import keras
+import numpy as np
+import pytest
+
+import tiny_models
+from segmentation import unet
+from segmentation.artifacts import from_network
+from segmentation.engine import Engine
+from segmentation.errors import OutOfMemory
+
+SIZES = [(1, 1), (1, 200), (15, 15), (16, 16), (17, 17), (37, 101), (64, 64), (130, 70)]
+
+
+def picture(height, width, channels=1, dtype=np.uint8):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (1, height, width, channels)).astype(dtype)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("fixed", [(None, None), (32, 48)])
+def test_any_size(size, fixed):
+    engine = Engine(from_network(tiny_models.identity(fixed)), tile_size=64, overlap=16)
+    pixels = picture(*size)
+    np.testing.assert_allclose(engine.predict(pixels, 1 / 255), pixels / 255, rtol=1e-5)
+
+
+def test_a_stack_is_as_its_images():
+    engine = Engine(from_network(tiny_models.identity((32, 32))), batch_size=3)
+    pixels = np.concatenate([picture(40, 50), 255 - picture(40, 50)])
+    expected = np.concatenate([engine.predict(image[None], 1 / 255) for image in pixels])
+    np.testing.assert_allclose(engine.predict(pixels, 1 / 255), expected, atol=1e-6)
+
+
+def deep_network():
+    """Two levels of pooling; a pixel sees 17 others to each side at most."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((None, None, 1))
+    x = image
+    for _ in range(2):
+        x = keras.layers.Conv2D(3, 3, padding="same", activation="relu")(x)
+        x = keras.layers.MaxPooling2D(2)(x)
+    x = keras.layers.UpSampling2D(4)(keras.layers.Conv2D(3, 3, padding="same")(x))
+    return keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
+
+
+@pytest.mark.parametrize("size", [(200, 150), (97, 233), (128, 65)])
+@pytest.mark.parametrize("tile", [96, 112])
+def test_tiles_give_what_the_whole_image_gives(size, tile):
+    model = from_network(deep_network())
+    pixels = picture(*size)
+    whole = Engine(model).predict(pixels, 1 / 255)
+    tiled = Engine(model, tile_size=tile, overlap=40).predict(pixels, 1 / 255)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_the_stride_is_that_of_the_layers():
+    assert Engine(from_network(unet.build(1))).stride == 16
+    assert Engine(from_network(tiny_models.identity())).stride == 1
+    assert Engine(from_network(deep_network())).stride == 4
+
+
+def test_finish_is_applied_to_every_tile():
+    engine = Engine(from_network(tiny_models.identity()), tile_size=16, overlap=0)
+    pixels = picture(40, 40)
+    mask = engine.predict(pixels, 1 / 255, finish=lambda p: (p[..., 0] > 0.5).astype(np.uint8))
+    assert mask.dtype == np.uint8
+    np.testing.assert_array_equal(mask[0], pixels[0, ..., 0] > 127)
+
+
+@pytest.mark.parametrize("size", [(32, 32), (32, 48)])
+def test_augment_averages_over_flips_and_turns(size):
+    """For a network that shifts to the right, the average is symmetric."""
+    image = keras.Input((None, None, 1))
+    layer = keras.layers.Conv2D(1, 3, padding="same", use_bias=False)
+    model = keras.Model(image, layer(image))
+    kernel = np.zeros((3, 3, 1, 1), np.float32)
+    kernel[1, 0] = 1
+    layer.set_weights([kernel])
+    pixels = np.zeros((1, *size, 1), np.uint8)
+    pixels[0, 16, 16] = 1
+    values = Engine(from_network(model)).predict(pixels, augment=8)[0, 15:18, 15:18, 0]
+    beside = [values[1, 0], values[1, 2], values[0, 1], values[2, 1]]
+    square = size[0] == size[1]
+    expected = [0.25] * 4 if square else [0.5, 0.5, 0, 0]
+    np.testing.assert_allclose(beside, expected, atol=1e-6)
+
+
+def test_memory_that_runs_out_is_told(monkeypatch):
+    engine = Engine(from_network(tiny_models.identity()))
+
+    def fail(batch):
+        raise MemoryError
+
+    monkeypatch.setattr(engine, "_run", fail)
+    with pytest.raises(OutOfMemory, match=r"1 images of 8×9 need more memory"):
+        engine.predict(picture(8, 9))
