@@ -386,7 +386,7 @@ def _run_toolkit(run: Path, environment: Mapping[str, str]) -> NoReturn:
 def _start_model_server(run: Path) -> None:
     warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # setuptools is pinned
     # reads the environment when it is imported
-    from sagemaker_inference import model_server  # type: ignore[import-untyped]
+    from sagemaker_inference import model_server
 
     def find_server() -> psutil.Process:
         # upstream looks through all processes of the machine, and refuses to work if there are two

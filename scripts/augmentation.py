@@ -106,7 +106,7 @@ def _places(rng: np.random.Generator, shape: tuple[int, ...], side: int) -> np.n
 
 def _turn(rng: np.random.Generator, parts: list[np.ndarray]) -> list[np.ndarray]:
     """One of the eight flips and quarter turns, the same for all parts."""
-    quarters, flip = rng.integers(4), rng.random() < 0.5
+    quarters, flip = int(rng.integers(4)), rng.random() < 0.5
     return [np.rot90(part.T if flip else part, quarters) for part in parts]
 
 

@@ -38,13 +38,18 @@ def load_sections(images: Path, labels: Path) -> list[Pair]:
         label = labels / path.name
         if not label.exists():
             sys.exit(f"{path} has no label: there is no {label}")
-        pair = tuple(np.asarray(Image.open(file).convert("L")) for file in (path, label))
+        pair = _read(path), _read(label)
         if pair[0].shape != pair[1].shape:
             sys.exit(f"{path} is {pair[0].shape}, its label {pair[1].shape}; they must be alike")
         pairs.append(pair)
     if not pairs:
         sys.exit(f"no .png, .tif or .tiff in {images}")
     return pairs
+
+
+def _read(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("L"))
 
 
 def positions(text: str, count: int) -> list[int]:

@@ -9,7 +9,6 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from segmentation.media_types import CSV, JSON, JSONLINES, NPY, NPZ
-from segmentation.response import NPZ_NAME
 
 GRAY = np.arange(15, dtype=np.uint8).reshape(3, 5) * 17
 STACK = np.stack([GRAY, 255 - GRAY])
@@ -88,7 +87,7 @@ def read(body: bytes, media_type: str) -> np.ndarray:
     if media_type == NPY:
         return np.load(io.BytesIO(body))
     if media_type == NPZ:
-        return np.load(io.BytesIO(body))[NPZ_NAME]
+        return np.load(io.BytesIO(body))["predictions"]
     with Image.open(io.BytesIO(body)) as image:
         pages = [np.array(page) for page in ImageSequence.Iterator(image)]
     return np.stack(pages) if len(pages) > 1 else pages[0]

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -171,7 +172,7 @@ def _stride(model: Model) -> int:
         return 1 if model.height and model.width else UNKNOWN_STRIDE
     stride = 1
     for layer in layers:
-        steps = getattr(layer, "pool_size", None) or getattr(layer, "strides", 1)
+        steps: Any = getattr(layer, "pool_size", None) or getattr(layer, "strides", 1)
         if "Transpose" not in type(layer).__name__ and "Up" not in type(layer).__name__:
             stride *= max(steps) if isinstance(steps, tuple) else steps
     return stride

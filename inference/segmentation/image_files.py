@@ -84,10 +84,11 @@ def _plane(image: Image.Image) -> np.ndarray:
     """One page -> (H, W) or (H, W, 3); bool, uint8, uint16 or float32."""
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
-        gray = all(np.array_equal(image.getchannel(0), image.getchannel(c)) for c in (1, 2))
+        colors = np.asarray(image)[..., :3]
+        gray = (colors == colors[..., :1]).all()
         image = image.convert("LA") if gray else image
     if image.mode in ("LA", "RGBA"):
-        if image.getextrema()[-1][0] < 255:
+        if np.asarray(image.getchannel("A")).min() < 255:
             raise RequestError(
                 "image has an alpha channel that is not opaque; intensities have no transparency; "
                 "flatten it on a background"

@@ -8,6 +8,7 @@ import io
 import math
 import warnings
 import zipfile
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from .images import Images, check_range, check_shape, check_size, from_array, ti
 UNIT = 1 / 255  # of JSON, JSON Lines and CSV: intensities are given from 0 to 255
 
 
-def decode(body: bytes, content_type: str | None, max_pixels: int) -> Images:
+def decode(body: bytes | str, content_type: str | None, max_pixels: int) -> Images:
     """Decode the body of a request.
 
     Args:
@@ -69,7 +70,7 @@ def _decode_jsonlines(body: bytes | str, media_type: str, max_pixels: int) -> Im
     lines = [line for line in body.splitlines() if line.strip()]
     if not lines:
         raise RequestError("body has no line; JSON Lines holds one image a line; send at least one")
-    images = []
+    images: list[np.ndarray] = []
     for number, line in enumerate(lines, start=1):
         image = _intensities(_parse_json(line, f"line {number}"), f"line {number}")
         if image.ndim == 4 or image.shape != (images or [image])[0].shape:
@@ -196,7 +197,7 @@ def _read_npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     raise ValueError(f"version {version} of the format is not read here")
 
 
-DECODERS = {
+DECODERS: dict[str, Callable[[Any, str, int], Images]] = {
     media_types.JSON: _decode_json,
     media_types.JSONLINES: _decode_jsonlines,
     media_types.CSV: _decode_csv,

@@ -17,7 +17,6 @@ OFFERS = (PNG, TIFF, NPY, NPZ, JSON, JSONLINES, CSV, JPEG)
 IN_KIND = {JPEG: PNG}  # a mask is not given back in a format that blurs it, unless asked for
 ONE_PLANE = (PNG, JPEG, CSV)
 PICTURES = (PNG, TIFF, JPEG)
-NPZ_NAME = "predictions"
 # class 0 is background; Okabe and Ito's colours can be told apart by colour-blind people
 COLORS = ("#000000", "#ffd400", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 
@@ -175,7 +174,7 @@ def _npy(prediction: Prediction) -> bytes:
 
 def _npz(prediction: Prediction) -> bytes:
     file = io.BytesIO()
-    np.savez_compressed(file, **{NPZ_NAME: np.asarray(prediction)})
+    np.savez_compressed(file, predictions=np.asarray(prediction))
     return file.getvalue()
 
 

@@ -8,6 +8,7 @@ by the shapes of their weights, so that their names do not matter, only their or
 import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import h5py
 import numpy as np
@@ -52,7 +53,7 @@ def _infer(convolutions: list[Layer]) -> tuple[int, int, int]:
     return filters, rest[0], final[0][3]
 
 
-def _assign(model, kind: type, found: list[Layer]) -> None:
+def _assign(model: Any, kind: Any, found: list[Layer]) -> None:
     layers = [layer for layer in model.layers if isinstance(layer, kind)]
     if len(layers) != len(found):
         raise ModelError(_not_a_unet(f"{len(found)} layers like {kind.__name__}"))

@@ -104,11 +104,10 @@ public final class Server extends ModelServer {
      */
     private void watch(Model model) throws InterruptedException {
         Process forker = model.getServerThread().getLifeCycle().getProcess();
-        boolean loaded = false;
         while (!forker.waitFor(200, TimeUnit.MILLISECONDS)) {
             for (WorkerThread worker : ModelManager.getInstance().getWorkers(model.getModelName())) {
-                loaded |= worker.getState() == WorkerState.WORKER_MODEL_LOADED;
-                if (!loaded && worker.getState() == WorkerState.WORKER_STOPPED) {
+                boolean everLoaded = worker.getPid() > 0; // known from the answer to LOAD
+                if (!everLoaded && worker.getState() == WorkerState.WORKER_STOPPED) {
                     drain.waitForNothing();
                     throw new IllegalStateException("A worker ended while it loaded the model");
                 }
