@@ -131,9 +131,6 @@ def server_environment(
         # the same address means: with it in multi-model mode, and nowhere otherwise (Server.java)
         "MMS_MANAGEMENT_ADDRESS": given.get("MMS_INFERENCE_ADDRESS") or _default_address(given),
     }
-    if "MMS_INFERENCE_ADDRESS" in given:
-        # the toolkit would have it on all interfaces; where the two are one, ours keeps it shut
-        defaults["MMS_MANAGEMENT_ADDRESS"] = given["MMS_INFERENCE_ADDRESS"]
     if "SAGEMAKER_MODEL_SERVER_TIMEOUT" not in given:  # upstream: 60 minutes
         # as long as a batch transform job waits for an answer by default
         defaults["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] = "600"
@@ -196,6 +193,7 @@ def java_arguments(settings: Settings, given: Mapping[str, str]) -> list[str]:
     frontend = _package_folder("mms") / "frontend" / "model-server.jar"
     return [
         "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
+        "-XX:-UsePerfData",  # a file in /tmp, whatever TMPDIR is
         "-XX:+ExitOnOutOfMemoryError",  # MMS would leave requests without an answer for ever
         # bodies are few and large: what holds them is freed at once, not kept in a pool
         "-Dio.netty.allocator.type=unpooled",
