@@ -75,6 +75,10 @@ class Upload:
     def finish(self):
         self.socket.sendall(self.body[len(self.body) // 2 :])
 
+    def status(self) -> int:
+        with self.socket, self.stream:
+            return int(self.stream.readline().split()[1])
+
     def answer(self) -> bytes:
         """All that the server sends until it closes the connection."""
         with self.socket, self.stream:
@@ -352,6 +356,20 @@ def test_100_mb_both_ways(start, model_dir):
         assert answer.status_code == 413
         assert answer.json()["code"] == 413
         assert invoke(server, b"hello").status_code == 200
+
+
+def test_more_large_requests_than_the_memory_holds_get_503(start, model_dir):
+    large = b"hello " + bytes(20_000_000)
+    with start(model_dir, SAGEMAKER_MODEL_SERVER_VMARGS="-Xmx128m") as server:
+        first = Upload(server, large)
+        refused = invoke(server, large)
+        assert refused.status_code == 503
+        assert "memory" in refused.json()["message"]
+        assert refused.headers["Retry-After"]
+        assert invoke(server, b"small").status_code == 200
+        first.finish()
+        assert first.status() == 200
+        assert invoke(server, large).status_code == 200
 
 
 def test_two_servers_side_by_side(start, model_dir):

@@ -14,22 +14,30 @@ import io.netty.util.ReferenceCountUtil;
 
 /**
  * Watches the requests and answers of one connection, next to its HTTP codec. It is busy from the
- * first byte of a request's body until the last byte of the answer went to the kernel.
+ * end of a request's head until the last byte of the answer went to the kernel.
  *
  * <p>All but {@link #giveUp} runs in the connection's event loop, so nothing needs a lock.
  */
 final class Connection extends ChannelDuplexHandler {
 
+    private static final String ENDING =
+            "server is shutting down; send the request again, to another one";
+    private static final String FULL =
+            "server holds as many large requests as its memory allows; send the request again later";
+
     private final Drain drain;
+    private final Bodies bodies;
     private ChannelHandlerContext context;
+    private long held; // bytes of the bodies of requests under way
     private boolean receiving; // the head of a request has come, its end has not
     private boolean refusing; // the request that is arriving was answered before it was read
     private boolean closing; // after the answer that was given
     private int unanswered; // requests whose answer has not begun
     private int unsent; // requests whose answer is not yet with the kernel
 
-    Connection(Drain drain) {
+    Connection(Drain drain, Bodies bodies) {
         this.drain = drain;
+        this.bodies = bodies;
     }
 
     @Override
@@ -60,20 +68,29 @@ final class Connection extends ChannelDuplexHandler {
         unsent++;
         drain.setBusy(this);
         closing = closing || !HttpUtil.isKeepAlive(request);
-        refusing = drain.hasBegun();
+        boolean full = !take(request);
+        refusing = full || drain.hasBegun();
         if (refusing) {
-            refuse();
+            refuse(full ? FULL : ENDING);
         }
     }
 
-    private void refuse() {
+    private boolean take(HttpRequest request) {
+        boolean valid = request.decoderResult().isSuccess();
+        long length = valid ? HttpUtil.getContentLength(request, 0L) : 0;
+        boolean room = bodies.take(length);
+        held += room ? length : 0;
+        return room;
+    }
+
+    private void refuse(String reason) {
         closing = true;
         context.channel()
                 .writeAndFlush(
                         Answers.error(
                                 HttpResponseStatus.SERVICE_UNAVAILABLE,
                                 "ServiceUnavailableException",
-                                "server is shutting down; send the request again, to another one"));
+                                reason));
     }
 
     @Override
@@ -95,15 +112,21 @@ final class Connection extends ChannelDuplexHandler {
         if (receiving || unsent > 0) {
             return;
         }
-        drain.setIdle(this);
+        setIdle();
         if (closing) {
             context.close();
         }
     }
 
+    private void setIdle() {
+        drain.setIdle(this);
+        bodies.give(held);
+        held = 0;
+    }
+
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
-        drain.setIdle(this);
+        setIdle();
         ctx.fireChannelInactive();
     }
 
@@ -115,7 +138,7 @@ final class Connection extends ChannelDuplexHandler {
                             receiving = false;
                             refusing = true;
                             for (int left = unanswered; left > 0; left--) {
-                                refuse();
+                                refuse(ENDING);
                             }
                         });
     }

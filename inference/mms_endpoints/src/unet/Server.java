@@ -40,6 +40,7 @@ public final class Server extends ModelServer {
     static final boolean MULTI_MODEL = "true".equals(System.getenv("SAGEMAKER_MULTI_MODEL"));
 
     private final ConfigManager config;
+    private final Bodies bodies = new Bodies();
     private final Drain drain;
 
     private Server(ConfigManager config) {
@@ -68,7 +69,7 @@ public final class Server extends ModelServer {
 
     /**
      * The arguments that are meant for MMS. Its launcher has put those of a Java command before
-     * them, up to the name of MMS's own main class: see server_properties in entrypoint.py.
+     * them, up to the name of MMS's own main class: see java_arguments in entrypoint.py.
      */
     private static ConfigManager.Arguments parse(String[] arguments) throws ParseException {
         List<String> all = Arrays.asList(arguments);
@@ -134,15 +135,14 @@ public final class Server extends ModelServer {
                         .group(servers, workers)
                         .channel(connector.getServerChannel())
                         .option(ChannelOption.SO_BACKLOG, 1024)
-                        .option(ChannelOption.SO_REUSEADDR, true)
                         .childOption(ChannelOption.SO_KEEPALIVE, true)
                         .childHandler(
                                 new ServerInitializer(ssl, offered) {
                                     @Override
                                     public void initChannel(Channel channel) {
                                         super.initChannel(channel);
-                                        channel.pipeline()
-                                                .addAfter("http", "watch", new Connection(drain));
+                                        Connection watch = new Connection(drain, bodies);
+                                        channel.pipeline().addAfter("http", "watch", watch);
                                     }
                                 });
         ChannelFuture bound = bootstrap.bind(connector.getSocketAddress()).await();
