@@ -21,6 +21,7 @@ from sagemaker_inference.transformer import Transformer
 
 from inference_handler import UNetInferenceHandler
 from segmentation.errors import OutOfMemory, RequestError, SegmentationError
+from segmentation.settings import Settings
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,9 @@ class HandlerService(DefaultHandlerService):
     """One model in one worker process: ``initialize`` loads it, ``handle`` answers requests."""
 
     def __init__(self) -> None:
-        super().__init__(transformer=UNetTransformer(UNetInferenceHandler()))
+        settings = Settings.from_environment()
+        logging.getLogger().setLevel(settings.log_level)
+        super().__init__(transformer=UNetTransformer(UNetInferenceHandler(settings)))
 
     def initialize(self, context: Any) -> None:
         """Load and warm up the model of ``context``'s ``model_dir``.

@@ -96,7 +96,10 @@ def post(url: str, headers: dict[str, str] | None = None) -> tuple[bytes, float]
     started = time.time()
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.read(), time.time() - started
+            body = answer.read()
+            if answer.headers["Content-Type"] != "image/png" or not body:
+                sys.exit(f"the server answered no PNG: {dict(answer.headers)}\n{body[:500]!r}")
+            return body, time.time() - started
     except urllib.error.HTTPError as error:
         sys.exit(f"the server answered {error.code}: {error.read().decode()}")
 

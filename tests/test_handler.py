@@ -1,6 +1,7 @@
 """The handler chain through the real Transformer and MMS's own Context, without HTTP."""
 
 import io
+import logging
 import sys
 from pathlib import Path
 
@@ -45,6 +46,13 @@ class Client:
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory) -> Path:
     return tiny_models.save(tiny_models.identity(), tmp_path_factory.mktemp("identity"))
+
+
+@pytest.fixture(autouse=True)
+def _restore_log_level():
+    level = logging.getLogger().level
+    yield
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(autouse=True)

@@ -17,6 +17,11 @@ def test_values_are_read():
     assert (settings.threshold, settings.max_pixels) == (0.3, 1000)
 
 
+@pytest.mark.parametrize(("text", "level"), [("debug", 10), ("ERROR", 40), ("35", 35)])
+def test_log_levels(text, level):
+    assert Settings.from_environment({"SAGEMAKER_CONTAINER_LOG_LEVEL": text}).log_level == level
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
@@ -25,6 +30,7 @@ def test_values_are_read():
         ("UNET_THRESHOLD", "half", "a number from 0 to 1"),
         ("UNET_MAX_PIXELS", "0", "a whole number of at least 1"),
         ("UNET_MAX_PIXELS", "1e6", "a whole number of at least 1"),
+        ("SAGEMAKER_CONTAINER_LOG_LEVEL", "LOUD", "DEBUG, INFO"),
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1", "a whole number of at least 1"),
     ],
 )

@@ -5,6 +5,7 @@ with a message that names the variable, its value and what was expected.
 """
 
 import difflib
+import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -47,6 +48,13 @@ def _choice(*names: str) -> Callable[[str], str]:
     return parse
 
 
+def _log_level(text: str) -> int:
+    """DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number as in Python's logging"""
+    if text.isdigit():
+        return int(text)
+    return logging.getLevelNamesMapping().get(text.upper()) or int(text)
+
+
 def _text(text: str) -> str:
     """a text"""
     return text
@@ -69,6 +77,7 @@ class Settings:
     threads: int | None = _variable("UNET_THREADS", _integer(1))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)
     default_accept: str | None = _variable("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", _text)
+    log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", _log_level, logging.INFO)
     max_payload_mb: int = _variable("SAGEMAKER_MAX_PAYLOAD_IN_MB", _integer(1), 100)
     workers: int = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _integer(1), 1)
 
@@ -84,13 +93,13 @@ class Settings:
         return cls(**{f.name: _parse(f, text) for f, text in given.items() if text})
 
 
-# Set by the entrypoint for its own processes, not by users.
-INTERNAL = {"UNET_LOAD_ERROR_FILE"}
+# read by the entrypoint before it reads the others; and set by it, for its own processes
+ENTRYPOINTS = {"UNET_MODEL_DIR", "UNET_LOAD_ERROR_FILE"}
 
 
 def _refuse_unknown(environment: Mapping[str, str], known: set[str]) -> None:
     for name in sorted(environment):
-        if name.startswith("UNET_") and name not in known | INTERNAL:
+        if name.startswith("UNET_") and name not in known | ENTRYPOINTS:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
             raise SettingsError(f"{name} is no setting of this server; {hint}")
