@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 import sys
 from pathlib import Path
 
@@ -58,6 +59,8 @@ def _restore_log_level():
 @pytest.fixture(autouse=True)
 def _restore_import_path(monkeypatch):
     monkeypatch.setattr(sys, "path", sys.path.copy())
+    # the toolkit adds the model's code/ to it; servers that other tests start must not see that
+    monkeypatch.setenv("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     yield
     sys.modules.pop("inference", None)
 
