@@ -10,6 +10,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import tiny_models
 from segmentation import artifacts, unet
@@ -31,7 +32,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def images():
-    return np.random.default_rng(3).random((1, 32, 64, 3), np.float32)
+    return np.random.default_rng(3).random((1, 32, 48, 3), np.float32)
 
 
 @pytest.mark.parametrize("name", ["model.keras", "model.h5", "model.hdf5", "model.weights.h5"])
@@ -52,6 +53,7 @@ def test_saved_model(network, images, tmp_path, folder):
     network.export(tmp_path / folder, verbose=False)
     model = artifacts.load(tmp_path)
     assert (model.channels, model.classes) == (3, 4)
+    assert Engine(model).stride == unet.STRIDE
     np.testing.assert_allclose(answer(model, images), network(images).numpy(), atol=1e-5)
 
 
@@ -197,6 +199,101 @@ def test_a_renamed_lambda_in_hdf5_is_refused(tmp_path):
         file.attrs["model_config"] = config.replace('"Lambda"', '"\\u004cambda"')
     with pytest.raises(ModelError):
         artifacts.load(tmp_path)
+
+
+def secret(folder):
+    """An HDF5 file outside of the model directory."""
+    with h5py.File(folder / "secret.h5", "w") as file:
+        file["kernel"] = np.zeros((3, 3, 1, 1), np.float32)
+    return folder / "secret.h5"
+
+
+def external_link(file, other):
+    file["layers"] = h5py.ExternalLink(other, "/")
+
+
+def external_data(file, other):
+    file.create_dataset("kernel", (4,), "f4", external=[(str(other), 0, 16)])
+
+
+def virtual_data(file, other):
+    layout = h5py.VirtualLayout((3, 3, 1, 1), "f4")
+    layout[...] = h5py.VirtualSource(other, "kernel", (3, 3, 1, 1))
+    file.create_virtual_dataset("kernel", layout)
+
+
+@pytest.mark.parametrize("point", [external_link, external_data, virtual_data])
+@pytest.mark.parametrize("name", ["model.h5", "model.weights.h5"])
+def test_a_file_that_points_into_another_is_refused(point, name, tmp_path):
+    (tmp_path / "models").mkdir()
+    with h5py.File(tmp_path / "models" / name, "w") as file:
+        point(file, secret(tmp_path))
+    with pytest.raises(ModelError, match="from another file"):
+        artifacts.load(tmp_path / "models")
+
+
+def writes(path):
+    return lambda image: (tf.io.write_file(path, "x"), image)[1]
+
+
+def reads(path):
+    return lambda image: image + tf.cast(tf.strings.length(tf.io.read_file(path)), tf.float32)
+
+
+def lists(path):
+    return lambda image: image + tf.cast(tf.size(tf.io.matching_files(path)), tf.float32)
+
+
+def saves(path):
+    def run(image):
+        tf.raw_ops.SaveV2(
+            prefix=path, tensor_names=["x"], shape_and_slices=[""], tensors=[image[0, 0, 0, 0]]
+        )
+        return image
+
+    return run
+
+
+def restores(path):
+    return lambda image: (
+        image
+        + tf.raw_ops.RestoreV2(
+            prefix=path, tensor_names=["x"], shape_and_slices=[""], dtypes=[tf.float32]
+        )[0]
+    )
+
+
+def python(_):
+    return lambda image: tf.ensure_shape(
+        tf.numpy_function(lambda x: x, [image], tf.float32), image.shape
+    )
+
+
+def stateless_python(_):
+    return lambda image: tf.ensure_shape(
+        tf.numpy_function(lambda x: x, [image], tf.float32, stateful=False), image.shape
+    )
+
+
+def hidden(path):
+    """In a branch of a loop."""
+    return lambda image: tf.cond(
+        tf.reduce_sum(image) > 0, lambda: writes(path)(image), lambda: image
+    )
+
+
+EFFECTS = [writes, reads, lists, saves, restores, python, stateless_python, hidden]
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_a_saved_model_with_effects_is_refused(effect, tmp_path):
+    module, outside = tf.Module(), tmp_path / "outside"
+    signature = [tf.TensorSpec((None, None, None, 1), tf.float32, name="image")]
+    module.run = tf.function(effect(str(outside)), input_signature=signature)
+    tf.saved_model.save(module, str(tmp_path / "models" / "exported"))
+    with pytest.raises(ModelError, match="may touch files or run code"):
+        artifacts.load(tmp_path / "models")
+    assert not list(tmp_path.glob("outside*"))
 
 
 # --- what is no model from images to masks

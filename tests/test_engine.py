@@ -8,7 +8,7 @@ import tiny_models
 from segmentation import unet
 from segmentation.artifacts import from_network
 from segmentation.engine import Engine
-from segmentation.errors import OutOfMemory
+from segmentation.errors import OutOfMemory, SettingsError
 
 SIZES = [(1, 1), (1, 200), (15, 15), (16, 16), (17, 17), (37, 101), (64, 64), (130, 70)]
 
@@ -61,6 +61,34 @@ def test_the_stride_is_that_of_the_layers():
     assert Engine(from_network(deep_network())).stride == 4
 
 
+def test_how_far_it_looks_is_that_of_the_layers():
+    assert Engine(from_network(tiny_models.identity())).receptive_field == 0
+    assert Engine(from_network(unet.build(1))).receptive_field == 123
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "int32", "int64", "float16", "float64"]
+)
+def test_any_numbers(dtype):
+    pixels = np.eye(20, dtype=dtype)[None, ..., None]
+    values = Engine(from_network(tiny_models.identity())).predict(pixels, 0.5)
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values, pixels * 0.5)
+
+
+@pytest.mark.parametrize(("overlap", "most"), [(64, 48), (1000, 48)])
+def test_an_overlap_that_leaves_nothing_of_a_tile_is_refused(overlap, most):
+    with pytest.raises(SettingsError, match=f"UNET_TILE_OVERLAP is {overlap}.*at most {most}"):
+        Engine(from_network(unet.build(1)), tile_size=64, overlap=overlap)
+
+
+def test_progress_is_told():
+    told = []
+    engine = Engine(from_network(tiny_models.identity()), tile_size=16, overlap=0, batch_size=3)
+    engine.predict(picture(32, 32), progress=lambda done, total: told.append((done, total)))
+    assert told == [(3, 4), (4, 4)]
+
+
 def test_finish_is_applied_to_every_tile():
     engine = Engine(from_network(tiny_models.identity()), tile_size=16, overlap=0)
     pixels = picture(40, 40)
@@ -69,10 +97,13 @@ def test_finish_is_applied_to_every_tile():
     np.testing.assert_array_equal(mask[0], pixels[0, ..., 0] > 127)
 
 
-@pytest.mark.parametrize("size", [(32, 32), (32, 48)])
-def test_augment_averages_over_flips_and_turns(size):
+@pytest.mark.parametrize(
+    ("size", "fixed"),
+    [((32, 32), (None, None)), ((32, 48), (None, None)), ((32, 48), (32, 48))],
+)
+def test_augment_averages_over_flips_and_turns(size, fixed):
     """For a network that shifts to the right, the average is symmetric."""
-    image = keras.Input((None, None, 1))
+    image = keras.Input((*fixed, 1))
     layer = keras.layers.Conv2D(1, 3, padding="same", use_bias=False)
     model = keras.Model(image, layer(image))
     kernel = np.zeros((3, 3, 1, 1), np.float32)
@@ -82,8 +113,7 @@ def test_augment_averages_over_flips_and_turns(size):
     pixels[0, 16, 16] = 1
     values = Engine(from_network(model)).predict(pixels, augment=8)[0, 15:18, 15:18, 0]
     beside = [values[1, 0], values[1, 2], values[0, 1], values[2, 1]]
-    square = size[0] == size[1]
-    expected = [0.25] * 4 if square else [0.5, 0.5, 0, 0]
+    expected = [0.5, 0.5, 0, 0] if fixed == (32, 48) else [0.25] * 4
     np.testing.assert_allclose(beside, expected, atol=1e-6)
 
 

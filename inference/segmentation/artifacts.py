@@ -6,7 +6,8 @@
     saved_model.pb        a SavedModel folder, also inside a version folder such as ``1/``
 
 Nothing is unpickled and no code from an artifact runs: Lambda layers are refused before Keras sees
-them, and its safe mode stays on besides (https://keras.io/api/models/model_saving_apis/).
+them, and its safe mode stays on besides (https://keras.io/api/models/model_saving_apis/). HDF5 that
+points into other files is refused, and so is a SavedModel that does more than compute.
 """
 
 import json
@@ -19,12 +20,12 @@ from typing import Any
 
 import h5py
 
-from . import weights
+from . import saved_model, weights
 from .errors import ModelError
 
 METADATA = "model.json"
 FILE_SUFFIXES = (".keras", ".h5", ".hdf5")
-SAVED_MODEL = "saved_model.pb"
+SAVED_MODEL = saved_model.FILE_NAME
 KINDS = "a .keras file, an .h5 or .hdf5 file, or a SavedModel folder"
 
 
@@ -137,6 +138,7 @@ def _load_network(path: Path) -> Any:
             config = archive.read("config.json").decode()
     else:
         with h5py.File(path, "r") as file:
+            _refuse_links(file, path)
             config = file.attrs.get("model_config")
             if config is None:
                 return weights.load_unet(file)
@@ -154,9 +156,30 @@ def _refuse_lambda(config: str, path: Path) -> None:
         )
 
 
+def _refuse_links(file: h5py.File, path: Path) -> None:
+    """A file of weights could otherwise bring in any other HDF5 file, or raw bytes of any file."""
+
+    def look(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            outside.append(f"{name} -> {link.filename}")
+            return
+        item = file[name] if isinstance(link, h5py.HardLink) else None
+        if isinstance(item, h5py.Dataset) and (item.external or item.is_virtual):
+            outside.append(name)
+
+    outside: list[str] = []
+    file.visititems_links(look)
+    if outside:
+        raise ModelError(
+            f"{path.name} takes {outside[0]} from another file; an artifact is one file; "
+            "save the model again"
+        )
+
+
 def _load_saved_model(path: Path) -> Callable:
     import tensorflow as tf
 
+    saved_model.refuse_effects(path)
     loaded = tf.saved_model.load(str(path))
     signatures = loaded.signatures
     name = "serving_default" if "serving_default" in signatures else next(iter(signatures), None)

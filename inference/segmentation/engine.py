@@ -1,24 +1,25 @@
 """Running a model on images of any size."""
 
 import logging
+import time
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from . import tiling
+from . import receptive_field, tiling
 from .artifacts import Model
-from .errors import ModelError, OutOfMemory
+from .errors import ModelError, OutOfMemory, SettingsError
 
 logger = logging.getLogger(__name__)
 
-# of models whose layers cannot be looked at; as deep as segmentation networks usually are
-UNKNOWN_STRIDE = 32
+STRIDES = (1, 2, 4, 8, 16, 32, 64)  # tried on models whose layers cannot be looked at
 TILE_SIZE = 1024
 OVERLAP = 128
 WARM_UP_SIDE = 512
+LOG_SECONDS = 5.0  # between two lines about the progress of a long request
 
 Finish = Callable[[np.ndarray], np.ndarray]
+Progress = Callable[[int, int], None]
 
 
 class Engine:
@@ -30,6 +31,14 @@ class Engine:
             tiles that larger ones are cut into; the model's own where its size is fixed.
         overlap: how far neighbouring tiles reach into each other, in pixels.
         batch_size: tiles per call of the network.
+
+    Attributes:
+        stride: heights and widths that the network takes are multiples of it.
+        receptive_field: how far an output pixel looks, in pixels to each side; None where the
+            layers do not tell, as in a SavedModel. An overlap of twice this makes tiles exact.
+
+    Raises:
+        SettingsError: the overlap leaves nothing of a tile.
     """
 
     def __init__(
@@ -40,12 +49,14 @@ class Engine:
         batch_size: int | None = None,
     ):
         self.model = model
-        self.stride = _stride(model)
+        self._run = _compile(model)
+        geometry = receptive_field.of(model.network)
+        self.stride = geometry.stride if geometry else _tried_stride(model, self._run)
+        self.receptive_field = geometry.reach if geometry else None
         size = _round_up(tile_size or TILE_SIZE, self.stride)
         self._max_tile = (model.height or size, model.width or size)
         self._margin = _margin(overlap, self._max_tile, self.stride)
         self._batch_size = batch_size or 1
-        self._run = _compile(model)
 
     def warm_up(self) -> None:
         """Run the network once, and check what it gives.
@@ -74,15 +85,19 @@ class Engine:
         scale: float = 1.0,
         augment: int = 1,
         finish: Finish | None = None,
+        progress: Progress | None = None,
     ) -> np.ndarray:
         """Predict images of any size.
 
         Args:
             pixels: (N, H, W, C), of any numeric dtype; intensity = pixels * scale, in 0–1.
             scale: see above.
-            augment: 8 averages over the flips and quarter turns of each tile.
+            augment: 8 averages over the flips and quarter turns of each tile; 4 of them, without
+                the quarter turns, where a fixed size that is not square forbids these.
             finish: what to make of the probabilities (N, h, w, K) of a tile, such as a mask
                 (N, h, w); large images then never exist as probabilities.
+            progress: is told (tiles done, tiles in all) after each batch; by default the log is, of
+                requests that take long.
 
         Returns:
             float32 (N, H, W, K) probabilities, or what ``finish`` made of them, joined.
@@ -93,7 +108,13 @@ class Engine:
         import tensorflow as tf
 
         try:
-            return self._predict(pixels, scale, augment, finish or (lambda values: values))
+            return self._predict(
+                pixels,
+                scale,
+                augment,
+                finish or (lambda values: values),
+                progress or _LogProgress(),
+            )
         except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
             raise OutOfMemory(
                 f"{pixels.shape[0]} images of {pixels.shape[1]}×{pixels.shape[2]} need more memory "
@@ -101,7 +122,7 @@ class Engine:
             ) from exc
 
     def _predict(
-        self, pixels: np.ndarray, scale: float, augment: int, finish: Finish
+        self, pixels: np.ndarray, scale: float, augment: int, finish: Finish, progress: Progress
     ) -> np.ndarray:
         count, height, width, _ = pixels.shape
         tile = self._tile_for(height, width)
@@ -111,12 +132,14 @@ class Engine:
         for first in range(0, len(jobs), self._batch_size):
             batch = jobs[first : first + self._batch_size]
             cuts = np.stack([tiling.cut(pixels[i], r, c, tile) for i, r, c in batch])
-            values = finish(self._probabilities(cuts * np.float32(scale), augment))
+            intensities = np.multiply(cuts, scale, dtype=np.float32, casting="unsafe")
+            values = finish(self._probabilities(intensities, augment))
             if result is None:
                 result = np.empty((count, height, width, *values.shape[3:]), values.dtype)
             for (image, row, column), value in zip(batch, values, strict=True):
                 kept = value[row.kept_in_tile, column.kept_in_tile]
                 result[image, row.kept_in_image, column.kept_in_image] = kept
+            progress(first + len(batch), len(jobs))
         assert result is not None, "there is at least one image"
         return result
 
@@ -133,14 +156,16 @@ class Engine:
         """float32 (N, h, w, C) -> float32 (N, h, w, K)."""
         if augment == 1:
             return self._run(batch)
+        fixed = bool(self.model.height or self.model.width)
+        symmetries = _symmetries(quarter_turns=not fixed or batch.shape[1] == batch.shape[2])
         total = np.zeros((*batch.shape[:3], self.model.classes), np.float32)
-        for turn, undo in _symmetries(batch.shape[1] == batch.shape[2]):
+        for turn, undo in symmetries:
             total += undo(self._run(np.ascontiguousarray(turn(batch))))
-        return total / (8 if batch.shape[1] == batch.shape[2] else 4)
+        return total / len(symmetries)
 
 
-def _symmetries(square: bool) -> list[tuple[Finish, Finish]]:
-    """The flips and quarter turns of (N, h, w, C), each with its inverse; 4 where h ≠ w."""
+def _symmetries(quarter_turns: bool) -> list[tuple[Finish, Finish]]:
+    """The 8 flips and turns of (N, h, w, C), each with its inverse; 4 without quarter turns."""
 
     def turn(quarters: int, flip: bool) -> tuple[Finish, Finish]:
         def there(x: np.ndarray) -> np.ndarray:
@@ -153,29 +178,58 @@ def _symmetries(square: bool) -> list[tuple[Finish, Finish]]:
 
         return there, back
 
-    return [turn(q, flip) for q in (range(4) if square else (0, 2)) for flip in (False, True)]
+    return [
+        turn(q, flip) for q in (range(4) if quarter_turns else (0, 2)) for flip in (False, True)
+    ]
 
 
 def _round_up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
+class _LogProgress:
+    """Logs the tiles done of all, every few seconds; nothing for a request that is quick."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= LOG_SECONDS:
+            self._last = now
+            logger.info("%d of %d tiles done", done, total)
+
+
 def _margin(overlap: int | None, tile: tuple[int, int], stride: int) -> int:
-    """Half the overlap; a quarter of the tile where that is less."""
-    return min((OVERLAP if overlap is None else overlap) // 2, (min(tile) - stride) // 4)
+    """Half the overlap; by default at most a quarter of the tile.
+
+    Raises:
+        SettingsError: the overlap that is asked for leaves nothing of a tile.
+    """
+    if overlap is None:
+        return max(min(OVERLAP // 2, (min(tile) - stride) // 4), 0)
+    if min(tile) - 2 * (overlap // 2) < stride:
+        raise SettingsError(
+            f"UNET_TILE_OVERLAP is {overlap}, tiles are {tile[0]}×{tile[1]}; it must be at most "
+            f"{min(tile) - stride}; set it lower, or UNET_TILE_SIZE higher"
+        )
+    return overlap // 2
 
 
-def _stride(model: Model) -> int:
-    """The factor by which a network's coarsest level is smaller than the image."""
-    layers = getattr(model.network, "layers", None)
-    if not layers:
-        return 1 if model.height and model.width else UNKNOWN_STRIDE
-    stride = 1
-    for layer in layers:
-        steps: Any = getattr(layer, "pool_size", None) or getattr(layer, "strides", 1)
-        if "Transpose" not in type(layer).__name__ and "Up" not in type(layer).__name__:
-            stride *= max(steps) if isinstance(steps, tuple) else steps
-    return stride
+def _tried_stride(model: Model, run: Finish) -> int:
+    """The smallest stride whose multiples a network takes, and gives back in that size."""
+    if model.height and model.width:
+        return 1  # a fixed size needs no rounding
+    for stride in STRIDES:
+        # three times: no multiple of the next stride
+        size = (model.height or 3 * stride, model.width or 3 * stride)
+        try:
+            values = run(np.zeros((1, *size, model.channels), np.float32))
+        except Exception:  # whatever a network raises where its parts do not fit each other
+            continue
+        if values.shape[1:3] == size:
+            return stride
+    return STRIDES[-1]  # none: the warm-up tells what is wrong
 
 
 def _compile(model: Model) -> Callable[[np.ndarray], np.ndarray]:
