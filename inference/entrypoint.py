@@ -369,7 +369,9 @@ def _run_toolkit(run: Path, environment: Mapping[str, str]) -> NoReturn:
     try:
         os.setsid()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
-        _prctl(PR_SET_PDEATHSIG, signal.SIGTERM)  # should the parent be killed
+        # should the parent be killed, nobody is left to answer for these processes
+        signal.signal(signal.SIGHUP, lambda *_: os.killpg(0, signal.SIGKILL))
+        _prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(run)
         os.environ.clear()
