@@ -7,9 +7,11 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 WORKERS ?= 1
 MODEL_DIR ?= models/unet-membrane
+IMAGE ?= unet-inference
+COMPILE := $(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: ## create .venv, install the pinned requirements and, where it is missing, Java
 	@scripts/setup.sh
@@ -26,21 +28,31 @@ test: ## run every test
 	@scripts/setup.sh --dev
 	@$(VENV)/bin/pytest
 
+image: ## build the container image IMAGE
+	@docker build --tag $(IMAGE) .
+
+test-container: ## build the image, and run the tests that run it in a Docker engine
+	@scripts/setup.sh --dev
+	@$(VENV)/bin/pytest -m container
+
+measure: ## size, start-up and memory of the image IMAGE: prints a table
+	@scripts/setup.sh --dev
+	@$(VENV)/bin/python scripts/measure_container.py $(IMAGE)
+
 lint: ## check style and types
 	@scripts/setup.sh --dev
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
 
-lock: ## resolve the pins of pyproject.toml into requirements.txt and requirements-dev.txt
+lock: ## resolve the pins of pyproject.toml into the requirements files
 	@scripts/setup.sh --dev
-	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
-	  pyproject.toml -o requirements.txt
-	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
-	  --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(COMPILE) -o requirements.txt
+	@$(COMPILE) -o requirements-dev.txt --group dev -c requirements.txt
+	@$(COMPILE) -o requirements-gpu.txt --extra gpu --no-emit-package tensorflow-cpu -c requirements.txt
 
 clean: ## remove what the other targets made
 	@rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo serve test lint lock clean
+.PHONY: help setup demo serve test image test-container measure lint lock clean

@@ -16,7 +16,6 @@ import contextlib
 import ctypes
 import importlib.util
 import logging
-import math
 import os
 import shutil
 import signal
@@ -31,14 +30,16 @@ from typing import NoReturn
 
 import psutil
 
+import load_errors
 from segmentation.errors import ConfigurationError, SettingsError
+from segmentation.machine import available_cpus, available_memory
 from segmentation.settings import MEGABYTE, Settings
 
 HERE = Path(__file__).absolute().parent
 ENDPOINTS = HERE / "mms_endpoints" / "build"
 # in the folder of a run:
 JAVA_ARGUMENTS = "java.args"
-LOAD_ERROR = "load-error"
+LOAD_ERRORS = "load-errors"
 PID_FILE = ".model_server.pid"  # as MMS's launcher calls it
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
@@ -92,7 +93,9 @@ def serve() -> int:
     with run_folder() as run:
         environment = server_environment(settings, run, model_dir, os.environ)
         _write_java_arguments(java_arguments(settings, os.environ), run)
-        server = Server(run, settings.drain_seconds)
+        print(_plan(environment), flush=True)
+        multi_model = environment.get("SAGEMAKER_MULTI_MODEL") == "true"
+        server = Server(run, settings.drain_seconds, multi_model)
         try:
             server.start(environment)
             server.watch()
@@ -128,6 +131,7 @@ def server_environment(
         "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),
         "OMP_NUM_THREADS": str(max(1, available_cpus() // settings.workers)),
         "SAGEMAKER_BASE_DIR": "/opt/ml",
+        "TF_CPP_MIN_LOG_LEVEL": "1",  # warnings; otherwise a screen full at each start
         # the same address means: with it in multi-model mode, and nowhere otherwise (Server.java)
         "MMS_MANAGEMENT_ADDRESS": given.get("MMS_INFERENCE_ADDRESS") or _default_address(given),
     }
@@ -154,12 +158,24 @@ def server_environment(
         fixed["OMP_NUM_THREADS"] = str(settings.threads)
     # an empty variable counts as not set, as in Settings
     environment = defaults | {name: value for name, value in given.items() if value} | fixed
+    (run / LOAD_ERRORS).mkdir()
+    environment[load_errors.FOLDER] = str(run / LOAD_ERRORS)
     if environment.get("SAGEMAKER_MULTI_MODEL") != "true":
-        environment["UNET_LOAD_ERROR_FILE"] = str(run / LOAD_ERROR)
         if model_dir:
             environment["SAGEMAKER_BASE_DIR"] = str(_base_dir_of(Path(model_dir), run))
         _check_model_dir(Path(environment["SAGEMAKER_BASE_DIR"], "model"))
     return environment
+
+
+def _plan(environment: Mapping[str, str]) -> str:
+    workers, threads = (
+        environment[name] for name in ("SAGEMAKER_MODEL_SERVER_WORKERS", "OMP_NUM_THREADS")
+    )
+    memory = available_memory() // MEGABYTE
+    return (
+        f"Starting the model server: workers {workers}, threads of each {threads}, "
+        f"CPUs {available_cpus()}, free memory {memory} MB."
+    )
 
 
 def _default_address(given: Mapping[str, str]) -> str:
@@ -190,6 +206,7 @@ def java_arguments(settings: Settings, given: Mapping[str, str]) -> list[str]:
     MMS's launcher puts them before its own ``-cp`` and main class. Of two main classes Java runs
     the first: ours, which skips the arguments up to MMS's.
     """
+    level = given.get("SAGEMAKER_CONTAINER_LOG_LEVEL")
     frontend = _package_folder("mms") / "frontend" / "model-server.jar"
     return [
         "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
@@ -200,7 +217,9 @@ def java_arguments(settings: Settings, given: Mapping[str, str]) -> list[str]:
         "-Dio.netty.noPreferDirect=true",
         f"-Djava.library.path={ENDPOINTS / 'native'}",
         f"-Dunet.drainSeconds={settings.drain_seconds}",
-        f"-Dunet.logLevel={_log4j_level(given.get('SAGEMAKER_CONTAINER_LOG_LEVEL'))}",
+        f"-Dunet.logLevel={_log4j_level(level)}",
+        # MMS is chatty: what it calls info helps only when debugging
+        f"-Dunet.mmsLogLevel={_log4j_level(level, quieter=True)}",
         "-cp",
         f"{ENDPOINTS / 'mms_endpoints.jar'}:{frontend}",
         "unet.Server",
@@ -214,12 +233,13 @@ def _package_folder(name: str) -> Path:
     return Path(spec.origin).parent
 
 
-def _log4j_level(level: str | None) -> str:
-    """MMS is chatty: what it calls info helps only when debugging."""
+def _log4j_level(level: str | None, *, quieter: bool = False) -> str:
+    """A level of Python's logging as log4j calls it, or the next one."""
     level = (level or "INFO").upper()
     number = int(level) if level.isdigit() else logging.getLevelNamesMapping().get(level, 20)
-    names = {logging.DEBUG: "info", logging.WARNING: "warn", logging.ERROR: "error"}
-    return next((name for limit, name in names.items() if number <= limit), "fatal")
+    names = ["debug", "info", "warn", "error", "fatal", "off"]
+    limits = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]
+    return names[sum(number > limit for limit in limits) + quieter]
 
 
 def _write_java_arguments(arguments: Sequence[str], run: Path) -> None:
@@ -237,56 +257,13 @@ def _check_java(given: Mapping[str, str]) -> None:
         raise ServerFailed(f"{ENDPOINTS} is empty; run {ENDPOINTS.parent}/build.sh")
 
 
-def available_cpus(
-    cgroups: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
-) -> int:
-    """How many CPUs this process may use, by its affinity and the quota of its cgroups."""
-    quotas = (
-        _quota(folder)
-        for base, path in _cpu_cgroups(cgroups, own)
-        for folder in _upwards(base, path)
-    )
-    granted = min((quota for quota in quotas if quota), default=math.inf)
-    return max(1, int(min(granted, len(os.sched_getaffinity(0)))))
-
-
-def _cpu_cgroups(cgroups: Path, own: Path) -> Iterator[tuple[Path, str]]:
-    """Where the CPU controller is mounted, and this process's place in it: cgroup v2, then v1."""
-    with contextlib.suppress(OSError):
-        for line in own.read_text().splitlines():
-            _, controllers, path = line.split(":", 2)
-            if not controllers:
-                yield cgroups, path
-            elif "cpu" in controllers.split(","):
-                yield cgroups / "cpu", path
-
-
-def _upwards(base: Path, path: str) -> Iterator[Path]:
-    """Each limit on the way up holds; in a container the path itself may not be mounted."""
-    parts = Path(path.lstrip("/")).parts
-    for length in range(len(parts), -1, -1):
-        yield base.joinpath(*parts[:length])
-
-
-def _quota(folder: Path) -> float | None:
-    """The CPUs that the cgroup grants; None: no limit here."""
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (folder / "cpu.max").read_text().split()
-        return int(quota) / int(period)  # "max" is no limit
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (
-            (folder / name).read_text() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
-        )
-        return int(quota) / int(period) if int(quota) > 0 else None
-    return None
-
-
 class Server:
     """The processes of one server, all descendants of this one."""
 
-    def __init__(self, run: Path, drain_seconds: float):
+    def __init__(self, run: Path, drain_seconds: float, multi_model: bool):
         self._run = run
         self._drain_seconds = drain_seconds
+        self._multi_model = multi_model
         self._toolkit = 0
         self._ended: dict[int, int] = {}  # process id -> exit status, as a shell gives it
 
@@ -350,9 +327,10 @@ class Server:
         return None
 
     def _load_error(self) -> str | None:
-        with contextlib.suppress(OSError):
-            return f"the model cannot be served: {(self._run / LOAD_ERROR).read_text().strip()}"
-        return None
+        if self._multi_model and self._toolkit not in self._ended:
+            return None  # a model that cannot be loaded is an answer there, not the end
+        reason = load_errors.read(self._run / LOAD_ERRORS)
+        return f"the model cannot be served: {reason}" if reason else None
 
     def _death(self) -> str | None:
         """Why the server ended by itself; None: it did not."""
@@ -378,7 +356,7 @@ def _run_toolkit(run: Path, environment: Mapping[str, str]) -> NoReturn:
         os.environ.update(environment)
         _start_model_server(run)
     except BaseException as exc:
-        (run / LOAD_ERROR).write_text(f"{exc}")
+        load_errors.write("", {"message": f"{exc}"})
     finally:
         os._exit(1)
 

@@ -6,10 +6,14 @@ model:
 https://github.com/awslabs/multi-model-server/blob/master/mms/model_loader.py
 """
 
+import contextlib
+import fcntl
 import logging
 import os
 import sys
+import tempfile
 import traceback
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -19,39 +23,91 @@ from sagemaker_inference.default_handler_service import DefaultHandlerService
 from sagemaker_inference.errors import BaseInferenceToolkitError
 from sagemaker_inference.transformer import Transformer
 
-from inference_handler import UNetInferenceHandler
+import load_errors
+from inference_handler import UNetInferenceHandler, header
+from request_log import Record
+from segmentation import artifacts
 from segmentation.errors import OutOfMemory, RequestError, SegmentationError
+from segmentation.images import Images
+from segmentation.response import Prediction
 from segmentation.settings import Settings
 
 logger = logging.getLogger(__name__)
 
-# where the entrypoint looks for the reason why no model can be served
-LOAD_ERROR_FILE = "UNET_LOAD_ERROR_FILE"
+# tells the server that the request is in the log, and goes no further: see Connection.java
+LOGGED = "x-unet-logged"
 
 
 class UNetTransformer(Transformer):
-    """The toolkit's Transformer, with the context of each request and errors fit for clients."""
+    """The toolkit's Transformer, with the context of each request, errors fit for clients, and a
+    line in the log for each request.
+    """
+
+    def __init__(self, handler: UNetInferenceHandler, metrics: str | None = None):
+        super().__init__(handler)
+        self._metrics = metrics
+        self._record = Record()
 
     def transform(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """Answer the request; whatever goes wrong becomes an answer, too."""
         self._context = context  # upstream hands the hooks the first context for ever
         for request in data:
             request.setdefault("body", b"")  # absent where the request has none, or is a form
+        self._record = Record(
+            request_id=context.get_request_id(),
+            model=context.model_name,
+            content_type=header(context, "content-type"),
+            accept=header(context, "accept"),
+            bytes_in=len(data[0]["body"]),
+        )
         context.set_response_status(HTTPStatus.OK, HTTPStatus.OK.phrase)  # MMS gives no phrase
-        return super().transform(data, context)
+        answers = super().transform(data, context)
+        self._log(answers, context)
+        return answers
 
-    @staticmethod
-    def handle_error(context: Any, inference_exception: Exception, trace: str) -> list[bytes]:
+    def handle_error(self, context: Any, inference_exception: Exception, trace: str) -> list[bytes]:
         """Answer ``{"code", "type", "message"}``; the trace goes to the log only."""
         # upstream wraps what it does not know; the exception itself is still being handled here
         error = translate(sys.exc_info()[1] or inference_exception, context.get_request_id())
-        log = logger.error if error["code"] >= HTTPStatus.INTERNAL_SERVER_ERROR else logger.info
-        log("request %s: %s", context.get_request_id(), error["message"])
+        self._record.note(error=error["message"])
         if error["code"] == HTTPStatus.INTERNAL_SERVER_ERROR:
-            log("request %s: %s", context.get_request_id(), trace)
+            self._record.note(trace=trace)
         context.set_response_status(error["code"], HTTPStatus(error["code"]).phrase)
         context.set_response_content_type(0, "application/json")
         return [orjson.dumps(error)]
+
+    def _run_handler_function(self, func: Callable, *arguments: Any) -> Any:
+        stage = self._stage_of(func)
+        if not stage:  # the model is being loaded
+            return super()._run_handler_function(func, *arguments)
+        with self._record.timed(stage):
+            result = super()._run_handler_function(func, *arguments)
+        if isinstance(result, Images):
+            self._record.note(shape=result.pixels.shape)
+        if isinstance(result, Prediction):
+            self._record.note(tiles=result.tiles)
+        return result
+
+    def _stage_of(self, func: Callable) -> str | None:
+        stages = {
+            "decode": self._input_fn,
+            "predict": self._predict_fn,
+            "encode": self._output_fn,
+        }
+        if self._transform_fn != self._default_transform_fn:
+            stages["transform"] = self._transform_fn  # the user's, in place of all three
+        return next((name for name, function in stages.items() if function == func), None)
+
+    def _log(self, answers: list[bytes], context: Any) -> None:
+        status = int(context.get_response_status(0)[0])
+        self._record.note(
+            status=status,
+            answer_type=context.get_response_content_type(0),
+            bytes_out=len(answers[0]) if isinstance(answers[0], (bytes, bytearray, str)) else None,
+        )
+        level = logging.INFO if status < HTTPStatus.INTERNAL_SERVER_ERROR else logging.ERROR
+        logger.log(level, "%s", self._record.line(self._metrics))
+        context.set_response_header(0, LOGGED, "true")
 
 
 def translate(exception: BaseException, request_id: str) -> dict[str, Any]:
@@ -79,27 +135,44 @@ class HandlerService(DefaultHandlerService):
     def __init__(self) -> None:
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)
-        super().__init__(transformer=UNetTransformer(UNetInferenceHandler(settings)))
+        handler = UNetInferenceHandler(settings)
+        super().__init__(transformer=UNetTransformer(handler, settings.metrics))
 
     def initialize(self, context: Any) -> None:
         """Load and warm up the model of ``context``'s ``model_dir``.
 
         Raises:
+            OutOfMemory: in multi-model mode, the model would not fit into the memory that is left.
             Exception: whatever went wrong, so that MMS does not take the model for loaded.
         """
+        properties = context.system_properties
+        if properties["gpu_id"] is not None:
+            os.environ["CUDA_VISIBLE_DEVICES"] = str(properties["gpu_id"])
         # upstream only sets PYTHONPATH, which comes too late for this process
-        sys.path.insert(0, os.path.join(context.system_properties["model_dir"], "code"))
-        super().initialize(context)
+        sys.path.insert(0, os.path.join(properties["model_dir"], "code"))
+        if os.environ.get("SAGEMAKER_MULTI_MODEL") != "true":
+            super().initialize(context)
+            return
+        with _alone():  # so that what another model is about to take is seen
+            artifacts.check_memory(properties["model_dir"])
+            super().initialize(context)
 
 
-def _tell_entrypoint(exception: Exception) -> None:
-    path = os.environ.get(LOAD_ERROR_FILE)
-    if path:
-        name = "" if isinstance(exception, SegmentationError) else f"{type(exception).__name__}: "
-        reason = " ".join(f"{name}{exception}".split())
-        partial = Path(f"{path}.{os.getpid()}")
-        partial.write_text(reason)
-        partial.rename(path)
+@contextlib.contextmanager
+def _alone() -> Iterator[None]:
+    """One process after the other; the lock goes with a process that ends."""
+    with open(Path(tempfile.gettempdir(), "loading"), "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _load_error(exception: Exception) -> dict[str, Any]:
+    if isinstance(exception, MemoryError):
+        exception = OutOfMemory("the model needs more memory than there is")
+    if not isinstance(exception, SegmentationError):
+        exception = SegmentationError(f"{type(exception).__name__}: {exception}")
+    message = " ".join(str(exception).split())
+    return {"code": exception.status, "type": exception.kind, "message": message}
 
 
 _service: HandlerService | None = None
@@ -114,7 +187,9 @@ def handle(data: list[dict[str, Any]] | None, context: Any) -> list[bytes] | Non
             _service.initialize(context)
         except Exception as exc:
             logger.error("the model cannot be loaded: %s", traceback.format_exc())
-            _tell_entrypoint(exc)
+            load_errors.write(context.model_name, _load_error(exc))
+            if isinstance(exc, MemoryError):  # MMS would keep the model in its list
+                raise RuntimeError("not enough memory for the model") from exc
             raise
         return None
     assert _service, "MMS initializes before it asks"

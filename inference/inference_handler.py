@@ -78,7 +78,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             finish=None if asked.output == "probability" else self._threshold(asked, engine.model),
         )
         colors = engine.model.class_colors or response.COLORS
-        return response.Prediction(values, asked.output, data, engine.model.classes, colors)
+        tiles = engine.tile_count(data.batch.shape)
+        return response.Prediction(values, asked.output, data, engine.model.classes, colors, tiles)
 
     def default_output_fn(
         self, prediction: response.Prediction | np.ndarray, accept: str, context: Any = None
@@ -114,6 +115,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
                 tile_size=self._settings.tile_size,
                 overlap=self._settings.tile_overlap,
                 batch_size=self._settings.batch_size,
+                workers=self._settings.workers,
             )
         return self._engine
 

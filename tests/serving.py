@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import requests
@@ -19,7 +20,29 @@ ENTRYPOINT = Path(__file__).resolve().parent.parent / "inference" / "entrypoint.
 PATIENCE = 120.0  # seconds, for what takes a few: the machine may be busy
 
 
-class Server:
+class Client:
+    """Asks a server that listens at ``url``."""
+
+    def __init__(self, url: str):
+        self.url = url
+
+    def ping(self) -> int | None:
+        """The status of /ping; None where nothing listens."""
+        try:
+            return requests.get(f"{self.url}/ping", timeout=10).status_code
+        except requests.RequestException:
+            return None
+
+    def invoke(self, body: bytes, path: str = "/invocations", **options: Any) -> requests.Response:
+        return requests.post(self.url + path, body, timeout=PATIENCE, **options)
+
+    def load(self, name: str, model_dir: str | Path) -> requests.Response:
+        """Load a model, in multi-model mode."""
+        named = {"model_name": name, "url": str(model_dir)}
+        return requests.post(f"{self.url}/models", json=named, timeout=PATIENCE)
+
+
+class Server(Client):
     """A server under test.
 
     Attributes:
@@ -31,7 +54,7 @@ class Server:
 
     def __init__(self, command: list[str], environment: dict[str, str], tmp: Path, log: Path):
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        super().__init__(f"http://127.0.0.1:{self.port}")
         self.tmp = tmp
         self._log = log
         own = {"MMS_INFERENCE_ADDRESS": self.url, "TMPDIR": str(tmp)}
@@ -46,16 +69,6 @@ class Server:
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")
-
-    def ping(self) -> int | None:
-        """The status of /ping; None where nothing listens."""
-        try:
-            return requests.get(f"{self.url}/ping", timeout=10).status_code
-        except requests.RequestException:
-            return None
-
-    def invoke(self, body: bytes, **options: object) -> requests.Response:
-        return requests.post(f"{self.url}/invocations", body, timeout=PATIENCE, **options)
 
     def descendants(self) -> list[psutil.Process]:
         with contextlib.suppress(psutil.NoSuchProcess):

@@ -44,52 +44,6 @@ def test_no_java(tmp_path):
 
 
 @pytest.fixture
-def cgroup(tmp_path, monkeypatch):
-    """How many CPUs are available, given lines of /proc/self/cgroup and files of cgroups."""
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
-
-    def cpus(own, **files):
-        (tmp_path / "own").write_text(own)
-        for name, text in files.items():
-            path = tmp_path.joinpath("cgroup", *name.split("__"))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.with_name(
-                path.name.replace("_max", ".max").replace("cfs_", "cpu.cfs_")
-            ).write_text(text)
-        return entrypoint.available_cpus(tmp_path / "cgroup", tmp_path / "own")
-
-    return cpus
-
-
-def test_cpus_without_cgroups(cgroup, tmp_path):
-    assert entrypoint.available_cpus(tmp_path / "none", tmp_path / "none") == 8
-    assert cgroup("0::/\n") == 8
-
-
-@pytest.mark.parametrize(
-    ("quota", "cpus"),
-    [("max 100000", 8), ("200000 100000", 2), ("250000 100000", 2), ("50000 100000", 1)],
-)
-def test_cpus_of_cgroup_2(cgroup, quota, cpus):
-    assert cgroup("0::/a/b\n", a__b__cpu_max=quota) == cpus
-
-
-def test_the_lowest_limit_on_the_way_up_counts(cgroup):
-    assert cgroup("0::/a/b\n", a__cpu_max="300000 100000", a__b__cpu_max="max 100000") == 3
-
-
-def test_the_path_may_be_unknown_in_a_container(cgroup):
-    assert cgroup("0::/elsewhere/b\n", cpu_max="200000 100000") == 2
-
-
-@pytest.mark.parametrize(("quota", "cpus"), [("-1", 8), ("400000", 4)])
-def test_cpus_of_cgroup_1(cgroup, quota, cpus):
-    own = "5:memory:/a\n4:cpu,cpuacct:/a\n"
-    files = {"cpu__a__cfs_quota_us": quota, "cpu__a__cfs_period_us": "100000"}
-    assert cgroup(own, **files) == cpus
-
-
-@pytest.fixture
 def environment(tmp_path, monkeypatch):
     """The environment of the server, for given variables."""
     monkeypatch.setattr(entrypoint, "available_cpus", lambda: 8)
@@ -137,11 +91,16 @@ def test_the_timeout_in_minutes_is_honoured(environment):
 
 @pytest.mark.parametrize(
     ("given", "level"),
-    [(None, "warn"), ("10", "info"), ("debug", "info"), ("20", "warn"), ("ERROR", "error"),
-     ("50", "fatal"), ("nonsense", "warn")],
+    [(None, "info"), ("10", "debug"), ("debug", "debug"), ("21", "warn"), ("ERROR", "error"),
+     ("50", "fatal"), ("nonsense", "info")],
 )  # fmt: skip
 def test_log_level(given, level):
     assert entrypoint._log4j_level(given) == level
+
+
+def test_the_server_itself_is_one_level_quieter():
+    assert entrypoint._log4j_level("DEBUG", quieter=True) == "info"
+    assert entrypoint._log4j_level("CRITICAL", quieter=True) == "off"
 
 
 def test_java_arguments_survive_their_file(tmp_path):

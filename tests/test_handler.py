@@ -14,9 +14,11 @@ from PIL import Image
 
 import bodies
 import handler_service
+import load_errors
 import tiny_models
 from inference_handler import UNetInferenceHandler
-from segmentation.errors import ModelError
+from segmentation import artifacts, machine
+from segmentation.errors import ModelError, OutOfMemory
 from segmentation.settings import Settings
 
 GRAY = np.array([[0, 100, 200], [255, 128, 127]], np.uint8)
@@ -260,11 +262,104 @@ def transform_fn(model, body, content_type, accept):
     assert orjson.loads(answer)["message"] == "bad indeed"
 
 
-def test_no_model(tmp_path, monkeypatch):
-    reason = tmp_path / "reason"
-    monkeypatch.setenv(handler_service.LOAD_ERROR_FILE, str(reason))
+def load(model_dir):
+    handler_service.handle(None, Context("model", str(model_dir), None, 1, None, "1.1.11"))
+
+
+@pytest.fixture
+def told(tmp_path_factory, monkeypatch):
+    """Why the model could not be loaded, as the entrypoint is told."""
+    folder = tmp_path_factory.mktemp("load-errors")
+    monkeypatch.setenv(load_errors.FOLDER, str(folder))
+
+    def told():
+        [file] = folder.iterdir()
+        return orjson.loads(file.read_bytes())
+
+    return told
+
+
+def test_no_model(tmp_path, told):
     (tmp_path / "notes.txt").touch()
     with pytest.raises(ModelError, match=r"no model in .*found: notes\.txt"):
-        handler_service.handle(None, Context("model", str(tmp_path), None, 1, None, "1.1.11"))
-    assert "no model in" in reason.read_text()
-    assert "\n" not in reason.read_text()
+        load(tmp_path)
+    assert (told()["code"], told()["type"]) == (500, "ModelError")
+    assert told()["message"].startswith("no model in")
+    assert "\n" not in told()["message"]
+
+
+def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(tmp_path, told, monkeypatch):
+    (tmp_path / "model.keras").write_bytes(b"nonsense" * 2**17)  # 1 MB
+    monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
+    monkeypatch.setattr(machine, "available_memory", lambda: 300 << 20)
+    with pytest.raises(OutOfMemory):
+        load(tmp_path)
+    assert told()["code"] == 507
+    assert "needs about 404 MB of memory; 300 MB are left; unload" in told()["message"]
+
+
+def test_memory_that_ends_while_a_model_is_loaded(tmp_path, told, monkeypatch):
+    def load_network(path):
+        raise MemoryError
+
+    (tmp_path / "model.keras").touch()
+    monkeypatch.setattr(artifacts, "_load_network", load_network)
+    with pytest.raises(RuntimeError, match="memory"):
+        load(tmp_path)
+    assert told()["code"] == 507
+
+
+# --- the log
+
+
+def lines(caplog):
+    return [orjson.loads(text) for text in caplog.messages if text.startswith("{")]
+
+
+def test_a_request_is_one_line_of_json(client, caplog):
+    caplog.set_level(logging.INFO)
+    body = bodies.json_array(bodies.STACK)
+    _, _, answer = client.post(body, "application/json", Accept="image/tiff")
+    [line] = lines(caplog)
+    times = {name: line.pop(name) for name in ("decode_ms", "predict_ms", "encode_ms")}
+    assert all(value >= 0 for value in times.values())
+    assert line == {
+        "request_id": "request-7",
+        "model": "model",
+        "content_type": "application/json",
+        "accept": "image/tiff",
+        "bytes_in": len(body),
+        "shape": [2, 3, 5],
+        "tiles": 2,
+        "status": 200,
+        "answer_type": "image/tiff",
+        "bytes_out": len(answer),
+    }
+
+
+def test_an_error_is_in_the_line(client, caplog):
+    caplog.set_level(logging.INFO)
+    _, _, answer = client.post(b"x", "text/html")
+    [line] = lines(caplog)
+    assert line["status"] == 415
+    assert line["error"] == orjson.loads(answer)["message"]
+    assert "shape" not in line
+
+
+def test_a_transform_fn_is_timed_as_a_whole(tmp_path, caplog):
+    source = """
+def model_fn(model_dir):
+    return None
+
+def model_warmup_fn(model_dir, model):
+    pass
+
+def transform_fn(model, body, content_type, accept):
+    return body, "text/plain"
+"""
+    client = Client(write_code(tmp_path, source))
+    caplog.set_level(logging.INFO)
+    client.post(b"abc", "text/plain")
+    [line] = lines(caplog)
+    assert line["transform_ms"] >= 0
+    assert line["bytes_out"] == 3

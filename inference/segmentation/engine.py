@@ -1,20 +1,24 @@
 """Running a model on images of any size."""
 
+import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 
 import numpy as np
 
-from . import receptive_field, tiling
+from . import machine, receptive_field, tiling
 from .artifacts import Model
 from .errors import ModelError, OutOfMemory, SettingsError
+from .images import times
 
 logger = logging.getLogger(__name__)
 
 STRIDES = (1, 2, 4, 8, 16, 32, 64)  # tried on models whose layers cannot be looked at
 TILE_SIZE = 1024
 OVERLAP = 128
+MIN_TILE_SIZE = 256  # smaller ones are mostly overlap
 WARM_UP_SIDE = 512
 LOG_SECONDS = 5.0  # between two lines about the progress of a long request
 
@@ -28,9 +32,11 @@ class Engine:
     Args:
         model: a loaded model.
         tile_size: the largest side of an image that is predicted in one piece, and the side of the
-            tiles that larger ones are cut into; the model's own where its size is fixed.
+            tiles that larger ones are cut into; the model's own where its size is fixed. By default
+            as much as half of the free memory suffices for, at most TILE_SIZE.
         overlap: how far neighbouring tiles reach into each other, in pixels.
         batch_size: tiles per call of the network.
+        workers: how many processes share the memory.
 
     Attributes:
         stride: heights and widths that the network takes are multiples of it.
@@ -47,19 +53,29 @@ class Engine:
         tile_size: int | None = None,
         overlap: int | None = None,
         batch_size: int | None = None,
+        workers: int = 1,
     ):
         self.model = model
+        _share_gpu()
         self._run = _compile(model)
         geometry = receptive_field.of(model.network)
         self.stride = geometry.stride if geometry else _tried_stride(model, self._run)
         self.receptive_field = geometry.reach if geometry else None
-        size = _round_up(tile_size or TILE_SIZE, self.stride)
-        self._max_tile = (model.height or size, model.width or size)
-        self._margin = _margin(overlap, self._max_tile, self.stride)
+        self._overlap = overlap
         self._batch_size = batch_size or 1
+        self._workers = workers
+        self._tile_size_given = bool(tile_size)
+        self._bytes_per_pixel = 0.0  # that the network needs while it runs; known after warm-up
+        self._largest_run = 0  # pixels; what one run took, the next one takes again
+        self._set_tile_size(tile_size or TILE_SIZE)
+
+    def _set_tile_size(self, tile_size: int) -> None:
+        size = _round_up(tile_size, self.stride)
+        self._max_tile = (self.model.height or size, self.model.width or size)
+        self._margin = _margin(self._overlap, self._max_tile, self.stride)
 
     def warm_up(self) -> None:
-        """Run the network once, and check what it gives.
+        """Run the network, check what it gives, and fit the size of tiles to the memory.
 
         Raises:
             ModelError: it fails, or its output is no probability per pixel.
@@ -68,7 +84,8 @@ class Engine:
         image = np.zeros((1, height, width, self.model.channels), np.float32)
         name, rule = self.model.name, "it must give (N, H, W, K) for float32 (N, H, W, C)"
         try:
-            values = self._run(image)
+            with machine.MemoryGrowth() as growth:
+                values = self._run(image)
         except Exception as exc:
             raise ModelError(
                 f"{name} fails on an image of {height}×{width}: {exc}; {rule}"
@@ -78,6 +95,25 @@ class Engine:
             raise ModelError(f"{came}; a mask has the image's size; {rule}")
         if not np.isfinite(values).all():
             raise ModelError(f"{name} gives NaN or infinity for a black image; train it again")
+        self._bytes_per_pixel = growth.bytes / (height * width)
+        self._largest_run = height * width
+        if not self._tile_size_given:
+            self._fit_tiles_to_memory()
+
+    def _fit_tiles_to_memory(self) -> None:
+        share = machine.available_memory() / 2 / self._workers
+        pixels = self._largest_run + share / max(self._bytes_per_pixel, 1)
+        side = int(math.sqrt(pixels)) // self.stride * self.stride
+        if side < TILE_SIZE:
+            least = MIN_TILE_SIZE
+            if self._overlap is not None:
+                least = max(least, 2 * (self._overlap // 2) + self.stride)
+            self._set_tile_size(max(side, least))
+
+    def tile_count(self, shape: tuple[int, ...]) -> int:
+        """How many tiles images of shape (N, H, W, C) are cut into."""
+        count, height, width, _ = shape
+        return count * len(self._tiles_of(height, width)[1])
 
     def predict(
         self,
@@ -125,9 +161,9 @@ class Engine:
         self, pixels: np.ndarray, scale: float, augment: int, finish: Finish, progress: Progress
     ) -> np.ndarray:
         count, height, width, _ = pixels.shape
-        tile = self._tile_for(height, width)
-        places = list(tiling.tiles(height, width, tile, self._margin, self.stride))
+        tile, places = self._tiles_of(height, width)
         jobs = [(image, row, column) for image in range(count) for row, column in places]
+        self._check_memory(pixels.shape, tile, min(self._batch_size, len(jobs)))
         result: np.ndarray | None = None
         for first in range(0, len(jobs), self._batch_size):
             batch = jobs[first : first + self._batch_size]
@@ -142,6 +178,29 @@ class Engine:
             progress(first + len(batch), len(jobs))
         assert result is not None, "there is at least one image"
         return result
+
+    def _check_memory(self, shape: tuple[int, ...], tile: tuple[int, int], batch_size: int) -> None:
+        """Refuse in time what the kernel would end this process for.
+
+        Raises:
+            OutOfMemory: less memory is left than this needs.
+        """
+        area = batch_size * tile[0] * tile[1]
+        network = self._bytes_per_pixel * max(0, area - self._largest_run)
+        needed, left = int(network + math.prod(shape[:3])), machine.available_memory()
+        if needed > left:
+            raise OutOfMemory(
+                f"{times(shape[:3])} pixels need {needed >> 20:,} MB more memory; "
+                f"{left >> 20:,} MB are left; send less at once, or set UNET_TILE_SIZE lower"
+            )
+        self._largest_run = max(self._largest_run, area)
+
+    def _tiles_of(
+        self, height: int, width: int
+    ) -> tuple[tuple[int, int], list[tuple[tiling.Span, tiling.Span]]]:
+        """The size of the tiles of an image, and their places."""
+        tile = self._tile_for(height, width)
+        return tile, list(tiling.tiles(height, width, tile, self._margin, self.stride))
 
     def _tile_for(self, height: int, width: int) -> tuple[int, int]:
         """The size of the tiles of an image: its own, rounded up, where that is small enough."""
@@ -230,6 +289,15 @@ def _tried_stride(model: Model, run: Finish) -> int:
         if values.shape[1:3] == size:
             return stride
     return STRIDES[-1]  # none: the warm-up tells what is wrong
+
+
+def _share_gpu() -> None:
+    """TensorFlow would take the whole memory of the GPU, and leave nothing for other workers."""
+    import tensorflow as tf
+
+    with contextlib.suppress(RuntimeError):  # already in use
+        for gpu in tf.config.list_physical_devices("GPU"):
+            tf.config.experimental.set_memory_growth(gpu, True)
 
 
 def _compile(model: Model) -> Callable[[np.ndarray], np.ndarray]:

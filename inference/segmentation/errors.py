@@ -5,7 +5,7 @@
     │   ├── NotAcceptable      406  no format that the client accepts can hold the answer
     │   ├── PayloadTooLarge    413  more pixels than UNET_MAX_PIXELS
     │   └── UnsupportedMediaType 415  a Content-Type that we do not read
-    ├── OutOfMemory            507  this request needs more memory than there is
+    ├── OutOfMemory            507  this request, or this model, needs more memory than there is
     └── ConfigurationError     500  the server cannot start as it is set up
         ├── SettingsError           an environment variable has an impossible value
         └── ModelError              the model directory holds no model that can be served

@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from . import media_types
-from .errors import NotAcceptable, RequestError
-from .images import Images, check_size, from_array, times
+from .errors import NotAcceptable, OutOfMemory, RequestError
+from .images import Images, check_memory, check_size, from_array, times
 
 FORMATS = {media_types.PNG: "PNG", media_types.JPEG: "JPEG", media_types.TIFF: "TIFF"}
 MEDIA_TYPES = {name: media_type for media_type, name in FORMATS.items()}
@@ -28,6 +28,7 @@ def decode(body: bytes, media_type: str, max_pixels: int) -> Images:
 
     Raises:
         PayloadTooLarge: more than ``max_pixels``.
+        OutOfMemory: the memory that is left would not hold it.
         RequestError: damaged, of another format than said, or with pixels that are no intensities.
     """
     allowed = (
@@ -39,9 +40,11 @@ def decode(body: bytes, media_type: str, max_pixels: int) -> Images:
                 str(image.format), media_types.JPEG
             )  # JPEGs may call themselves MPO
             pages = getattr(image, "n_frames", 1) if found == media_types.TIFF else 1
-            check_size((pages, image.height, image.width), max_pixels)
+            shape = (pages, image.height, image.width, len(image.getbands()))
+            check_size(shape, max_pixels)
+            check_memory(shape)
             planes = _planes(image, pages, max_pixels)
-    except (RequestError, MemoryError):
+    except (RequestError, OutOfMemory, MemoryError):
         raise
     except Exception as exc:  # a damaged file makes Pillow's readers raise almost anything
         raise RequestError(

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import media_types
-from .errors import PayloadTooLarge, RequestError
+from . import machine, media_types
+from .errors import OutOfMemory, PayloadTooLarge, RequestError
 
 SCALES = {np.dtype(np.uint8): 1 / 255, np.dtype(np.uint16): 1 / 65535, np.dtype(bool): 1.0}
+# decoded, converted, the mask, and the mask encoded: a byte or two each
+BYTES_PER_VALUE = 6
 MAX_COLOUR_CHANNELS = 4  # a last axis this short holds channels: gray, gray and alpha, RGB, RGBA
 
 
@@ -104,13 +106,31 @@ def check_shape(shape: tuple[int, ...], what: str = "array") -> None:
 
 
 def check_size(shape: tuple[int, ...], max_pixels: int) -> None:
-    """Refuse more pixels than the server takes; to be called before they are decoded."""
+    """Refuse more pixels than the server takes; to be called before they are decoded.
+
+    Raises:
+        PayloadTooLarge: more than ``max_pixels``.
+    """
     channels = len(shape) > 2 and shape[-1] <= MAX_COLOUR_CHANNELS
     pixels = math.prod(shape[:-1] if channels else shape)
     if pixels > max_pixels:
         raise PayloadTooLarge(
             f"request is {times(shape)}, {pixels:,} pixels; this server takes {max_pixels:,} "
             "(UNET_MAX_PIXELS); cut it into parts, or raise the limit"
+        )
+
+
+def check_memory(shape: tuple[int, ...]) -> None:
+    """Refuse images that will not fit into the memory; to be called before they are decoded.
+
+    Raises:
+        OutOfMemory: the memory that is left would not hold them.
+    """
+    needed, left = BYTES_PER_VALUE * math.prod(shape), machine.available_memory()
+    if needed > left:
+        raise OutOfMemory(
+            f"request is {times(shape)} and needs about {needed >> 20:,} MB of memory; "
+            f"{left >> 20:,} MB are left; cut it into parts, or give the server more"
         )
 
 

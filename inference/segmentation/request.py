@@ -15,8 +15,16 @@ import numpy as np
 import orjson
 
 from . import image_files, media_types
-from .errors import RequestError, UnsupportedMediaType
-from .images import Images, check_range, check_shape, check_size, from_array, times
+from .errors import OutOfMemory, RequestError, UnsupportedMediaType
+from .images import (
+    Images,
+    check_memory,
+    check_range,
+    check_shape,
+    check_size,
+    from_array,
+    times,
+)
 
 UNIT = 1 / 255  # of JSON, JSON Lines and CSV: intensities are given from 0 to 255
 
@@ -35,6 +43,7 @@ def decode(body: bytes | str, content_type: str | None, max_pixels: int) -> Imag
     Raises:
         UnsupportedMediaType: the content type is none of ``media_types.SUPPORTED``.
         PayloadTooLarge: more than ``max_pixels``.
+        OutOfMemory: the memory that is left would not hold them.
         RequestError: anything else that is wrong with the body.
     """
     name = media_types.parse(content_type)[0] if content_type else None
@@ -154,7 +163,7 @@ def _decode_npz(body: bytes, media_type: str, max_pixels: int) -> Images:
                 )
             with archive.open(name) as file:
                 return from_array(_read_npy(file, max_pixels), media_type)
-    except (RequestError, MemoryError):
+    except (RequestError, OutOfMemory, MemoryError):
         raise
     except Exception as exc:  # zipfile and zlib raise a dozen kinds on damaged files
         raise RequestError(
@@ -175,6 +184,7 @@ def _read_npy(file: Any, max_pixels: int) -> np.ndarray:
         )
     check_shape(shape)
     check_size(shape, max_pixels)
+    check_memory(shape)
     size = math.prod(shape) * dtype.itemsize
     data = file.read(size)
     if len(data) != size or file.read(1):

@@ -32,6 +32,7 @@ class Prediction:
         images: what was asked about.
         classes: 1, or the number K of the model's classes.
         colors: "#rrggbb" of each class, background first.
+        tiles: how many the images were cut into.
     """
 
     values: np.ndarray
@@ -39,6 +40,7 @@ class Prediction:
     images: Images
     classes: int = 1
     colors: Sequence[str] = COLORS
+    tiles: int = 1
 
     @property
     def per_image(self) -> np.ndarray:

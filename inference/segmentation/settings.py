@@ -75,6 +75,7 @@ class Settings:
     tile_overlap: int | None = _variable("UNET_TILE_OVERLAP", _integer(0))
     batch_size: int | None = _variable("UNET_BATCH_SIZE", _integer(1))
     threads: int | None = _variable("UNET_THREADS", _integer(1))
+    metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)
     default_accept: str | None = _variable("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", _text)
     log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", _log_level, logging.INFO)
@@ -94,7 +95,7 @@ class Settings:
 
 
 # read by the entrypoint before it reads the others; and set by it, for its own processes
-ENTRYPOINTS = {"UNET_MODEL_DIR", "UNET_LOAD_ERROR_FILE"}
+ENTRYPOINTS = {"UNET_MODEL_DIR", "UNET_LOAD_ERRORS"}
 
 
 def _refuse_unknown(environment: Mapping[str, str], known: set[str]) -> None:

@@ -7,10 +7,12 @@ import os
 import time
 from pathlib import Path
 
+import load_errors
+
 
 def handle(data, context):
     if data is None:
-        return _load(Path(context.system_properties["model_dir"]))
+        return _load(context)
     body = bytes(data[0]["body"])
     command, _, argument = body[:100].decode("latin1").partition(" ")
     if command == "sleep":
@@ -23,12 +25,12 @@ def handle(data, context):
     return [f"{command} {len(body)}".encode()]
 
 
-def _load(model_dir):
+def _load(context):
+    model_dir = Path(context.system_properties["model_dir"])
     while (model_dir / "wait").exists():
         time.sleep(0.01)
     reason = model_dir / "fail"
     if reason.exists():
-        told = Path(os.environ["UNET_LOAD_ERROR_FILE"])
-        told.with_suffix(".part").write_text(reason.read_text())
-        told.with_suffix(".part").rename(told)
+        error = {"code": 507, "type": "InsufficientStorage", "message": reason.read_text()}
+        load_errors.write(context.model_name, error)
         raise RuntimeError(reason.read_text())

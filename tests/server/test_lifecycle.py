@@ -398,12 +398,27 @@ def test_http_1_0_clients_are_answered(start, model_dir):
 
 def test_multi_model_mode(start, model_dir, tmp_path):
     with start(None, SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_BASE_DIR=str(tmp_path)) as server:
-        models = f"{server.url}/models"
-        named = {"model_name": "abc", "url": str(model_dir)}
-        assert requests.post(models, json=named, timeout=PATIENCE).status_code == 200
-        answer = requests.post(f"{models}/abc/invoke", b"hello", headers=TEXT, timeout=PATIENCE)
+        assert server.load("abc", model_dir).status_code == 200
+        answer = server.invoke(b"hello", "/models/abc/invoke", headers=TEXT)
         assert answer.text == "hello 5"
         assert server.stop() == 0
+
+
+@pytest.mark.parametrize("query", [True, False])
+def test_why_a_model_was_not_loaded(start, model_dir, tmp_path, query):
+    (model_dir / "fail").write_text("too large")
+    with start(None, SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_BASE_DIR=str(tmp_path)) as server:
+        named = {"model_name": "größe", "url": str(model_dir)}
+        arguments = {"params": named | {"initial_workers": 1, "synchronous": "true"}}
+        answer = requests.post(
+            f"{server.url}/models", timeout=PATIENCE, **(arguments if query else {"json": named})
+        )
+        error = {"code": 507, "type": "InsufficientStorage", "message": "too large"}
+        assert (answer.status_code, answer.json()) == (507, error)
+        assert answer.headers["x-request-id"]
+        assert requests.get(f"{server.url}/models", timeout=PATIENCE).json()["models"] == []
+        (model_dir / "fail").unlink()
+        assert server.load("größe", model_dir).status_code == 200
 
 
 def test_nothing_is_left_when_the_supervisor_is_killed(start, model_dir):

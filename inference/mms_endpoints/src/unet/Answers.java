@@ -16,6 +16,8 @@ import java.nio.charset.StandardCharsets;
 /** Answers that MMS lacks. */
 final class Answers {
 
+    static final String REQUEST_ID = "x-request-id"; // set by MMS
+
     private Answers() {}
 
     /** The JSON that MMS itself answers errors with. */
@@ -33,22 +35,32 @@ final class Answers {
         return response;
     }
 
+    /** In place of an answer that is given up: with its request id, and as the connection goes on. */
+    static FullHttpResponse instead(FullHttpResponse given, FullHttpResponse better) {
+        String id = given.headers().get(REQUEST_ID);
+        if (id != null) {
+            better.headers().set(REQUEST_ID, id);
+        }
+        HttpUtil.setKeepAlive(better, HttpUtil.isKeepAlive(given));
+        given.release();
+        return better;
+    }
+
     /** Adds what an answer of MMS or Netty lacks: a reason, and when to try again. */
     static FullHttpResponse complete(FullHttpResponse response) {
         boolean bare = !response.content().isReadable();
         if (bare && response.status().equals(HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE)) {
             int limit = ConfigManager.getInstance().getMaxRequestSize();
-            boolean keepAlive = HttpUtil.isKeepAlive(response);
-            response.release();
             response =
-                    error(
-                            HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE,
-                            "PayloadTooLarge",
-                            String.format(
-                                    "body is larger than the %,d bytes that this server takes"
-                                            + " (SAGEMAKER_MAX_PAYLOAD_IN_MB); send less",
-                                    limit));
-            HttpUtil.setKeepAlive(response, keepAlive);
+                    instead(
+                            response,
+                            error(
+                                    HttpResponseStatus.REQUEST_ENTITY_TOO_LARGE,
+                                    "PayloadTooLarge",
+                                    String.format(
+                                            "body is larger than the %,d bytes that this server"
+                                                + " takes (SAGEMAKER_MAX_PAYLOAD_IN_MB); send less",
+                                            limit)));
         }
         if (response.status().equals(HttpResponseStatus.SERVICE_UNAVAILABLE)) {
             response.headers().set(HttpHeaderNames.RETRY_AFTER, 1);

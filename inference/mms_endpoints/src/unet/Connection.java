@@ -1,9 +1,12 @@
 package unet;
 
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
 import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpContent;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
@@ -11,6 +14,8 @@ import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
+import java.util.ArrayDeque;
+import java.util.Deque;
 
 /**
  * Watches the requests and answers of one connection, next to its HTTP codec. It is busy from the
@@ -28,11 +33,15 @@ final class Connection extends ChannelDuplexHandler {
     private final Drain drain;
     private final Bodies bodies;
     private ChannelHandlerContext context;
+    private static final String LOAD = "POST /models";
+    private static final int LOAD_BYTES = 64 * 1024; // of a request to load a model, at most
+
+    private final Deque<String> asked = new ArrayDeque<>(); // the requests without an answer
     private long held; // bytes of the bodies of requests under way
+    private ByteBuf load = Unpooled.EMPTY_BUFFER; // the body of a request to load a model
     private boolean receiving; // the head of a request has come, its end has not
     private boolean refusing; // the request that is arriving was answered before it was read
     private boolean closing; // after the answer that was given
-    private int unanswered; // requests whose answer has not begun
     private int unsent; // requests whose answer is not yet with the kernel
 
     Connection(Drain drain, Bodies bodies) {
@@ -50,6 +59,9 @@ final class Connection extends ChannelDuplexHandler {
         if (message instanceof HttpRequest) {
             begin((HttpRequest) message);
         }
+        if (message instanceof HttpContent && loads(asked.peekLast())) {
+            keep(((HttpContent) message).content());
+        }
         boolean last = message instanceof LastHttpContent;
         if (refusing) {
             ReferenceCountUtil.release(message);
@@ -64,7 +76,7 @@ final class Connection extends ChannelDuplexHandler {
 
     private void begin(HttpRequest request) {
         receiving = true;
-        unanswered++;
+        asked.add(request.method() + " " + request.uri());
         unsent++;
         drain.setBusy(this);
         closing = closing || !HttpUtil.isKeepAlive(request);
@@ -72,6 +84,16 @@ final class Connection extends ChannelDuplexHandler {
         refusing = full || drain.hasBegun();
         if (refusing) {
             refuse(full ? FULL : ENDING);
+        }
+    }
+
+    private static boolean loads(String request) {
+        return Server.MULTI_MODEL && request != null && request.split("\\?")[0].equals(LOAD);
+    }
+
+    private void keep(ByteBuf part) {
+        if (load.readableBytes() + part.readableBytes() <= LOAD_BYTES) {
+            load = Unpooled.copiedBuffer(load, part);
         }
     }
 
@@ -100,8 +122,14 @@ final class Connection extends ChannelDuplexHandler {
             ctx.write(message, promise);
             return;
         }
+        String request = asked.remove();
         FullHttpResponse response = Answers.complete((FullHttpResponse) message);
-        unanswered--;
+        if (loads(request)) {
+            String uri = request.substring(request.indexOf('/'));
+            response = LoadErrors.explain(uri, load, response);
+            load = Unpooled.EMPTY_BUFFER;
+        }
+        RequestLog.write(request, response);
         closing = closing || drain.hasBegun() || !HttpUtil.isKeepAlive(response);
         HttpUtil.setKeepAlive(response, !closing);
         ctx.write(response, promise.unvoid().addListener(sent -> { unsent--; settle(); }));
@@ -137,7 +165,7 @@ final class Connection extends ChannelDuplexHandler {
                         () -> {
                             receiving = false;
                             refusing = true;
-                            for (int left = unanswered; left > 0; left--) {
+                            for (int left = asked.size(); left > 0; left--) {
                                 refuse(ENDING);
                             }
                         });

@@ -24,7 +24,6 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.commons.cli.DefaultParser;
 import org.apache.commons.cli.ParseException;
@@ -86,15 +85,35 @@ public final class Server extends ModelServer {
     @Override
     public void startAndWait() throws InterruptedException, IOException, GeneralSecurityException {
         start();
-        System.out.println("Model server started.");
+        long heap = Runtime.getRuntime().maxMemory() >> 20;
+        System.out.printf("Model server started, with a heap of up to %d MB.%n", heap);
         if (MULTI_MODEL) {
-            new CountDownLatch(1).await(); // until the JVM is told to exit
+            unloadWhatDied();
         }
         Iterator<String> models = ModelManager.getInstance().getStartupModels().iterator();
         if (!models.hasNext()) {
             throw new IllegalStateException("No process could be started for the model");
         }
         watch(ModelManager.getInstance().getModels().get(models.next()));
+    }
+
+    /**
+     * Returns only by an exception. A model that lost the process that forks its workers would hold
+     * requests for ever; SageMaker loads it again when it is told 404.
+     */
+    private static void unloadWhatDied() throws InterruptedException {
+        ModelManager models = ModelManager.getInstance();
+        while (true) {
+            for (Model model : models.getModels().values()) {
+                WorkerThread server = model.getServerThread();
+                Process forker = server == null ? null : server.getLifeCycle().getProcess();
+                if (forker != null && !forker.isAlive()) {
+                    System.out.printf("Unloading %s: its process ended.%n", model.getModelName());
+                    models.unregisterModel(model.getModelName());
+                }
+            }
+            TimeUnit.SECONDS.sleep(1);
+        }
     }
 
     /**

@@ -1,0 +1,109 @@
+"""What this process may use, and uses: the CPUs and the memory that its cgroups grant, not what the
+host has.
+
+Reads version 2 of cgroups (https://docs.kernel.org/admin-guide/cgroup-v2.html) and version 1.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+CGROUPS = Path("/sys/fs/cgroup")
+OWN = Path("/proc/self/cgroup")
+MEMINFO = Path("/proc/meminfo")
+SELF = Path("/proc/self")
+
+
+def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
+    """How many CPUs this process may use, by its affinity and the quota of its cgroups."""
+    quotas = (_cpu_quota(folder) for folder in _folders("cpu", cgroups, own))
+    granted = min((quota for quota in quotas if quota), default=math.inf)
+    return max(1, int(min(granted, len(os.sched_getaffinity(0)))))
+
+
+def available_memory(cgroups: Path = CGROUPS, own: Path = OWN, meminfo: Path = MEMINFO) -> int:
+    """How many bytes may be taken now before the kernel ends a process for it."""
+    left = (_memory_left(folder) for folder in _folders("memory", cgroups, own))
+    return max(0, min([*(bytes_ for bytes_ in left if bytes_ is not None), _of_host(meminfo)]))
+
+
+class MemoryGrowth:
+    """How much more memory this process needed, at most, within a ``with`` block.
+
+    Attributes:
+        bytes: known after the block; memory that was taken before and is used again is not in it.
+    """
+
+    def __enter__(self) -> "MemoryGrowth":
+        with contextlib.suppress(OSError):  # of kernels that cannot: a peak from before may count
+            (SELF / "clear_refs").write_text("5")  # the peak begins anew; see proc(5)
+        self._before = 1024 * _statistic(SELF / "status", "VmRSS:")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bytes = max(0, 1024 * _statistic(SELF / "status", "VmHWM:") - self._before)
+
+
+def _folders(controller: str, cgroups: Path, own: Path) -> Iterator[Path]:
+    """The cgroups of this process, upwards: each limit on the way holds."""
+    for base, path in _cgroups(controller, cgroups, own):
+        parts = Path(path.lstrip("/")).parts
+        # in a container the path itself may not be mounted
+        for length in range(len(parts), -1, -1):
+            yield base.joinpath(*parts[:length])
+
+
+def _cgroups(controller: str, cgroups: Path, own: Path) -> Iterator[tuple[Path, str]]:
+    """Where a controller is mounted, and this process's place in it: version 2, then 1."""
+    with contextlib.suppress(OSError):
+        for line in own.read_text().splitlines():
+            _, controllers, path = line.split(":", 2)
+            if not controllers:
+                yield cgroups, path
+            elif controller in controllers.split(","):
+                yield cgroups / controller, path
+
+
+def _cpu_quota(folder: Path) -> float | None:
+    """The CPUs that a cgroup grants; None: no limit here."""
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (folder / "cpu.max").read_text().split()
+        return int(quota) / int(period)  # "max" is no limit
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = (
+            (folder / name).read_text() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")
+        )
+        return int(quota) / int(period) if int(quota) > 0 else None
+    return None
+
+
+def _memory_left(folder: Path) -> int | None:
+    """The bytes that a cgroup still grants; None: no limit here."""
+    for limit, usage, cache in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError):
+            granted, used = (int((folder / name).read_text()) for name in (limit, usage))
+            # the kernel takes the cache of files back before it ends a process
+            return granted - used + _statistic(folder / "memory.stat", cache)
+    return None
+
+
+def _of_host(meminfo: Path) -> int:
+    return 1024 * _statistic(meminfo, "MemAvailable:")
+
+
+def _statistic(file: Path, name: str) -> int:
+    """The number behind a name.
+
+    Raises:
+        ValueError: the file does not name it.
+    """
+    for line in file.read_text().splitlines():
+        words = line.split()
+        if words[0] == name:
+            return int(words[1])
+    raise ValueError(f"{file} has no {name}")
