@@ -44,6 +44,7 @@ lint: ## check style and types
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/mypy
+	@if [ -x $(VENV)/bin/hadolint ]; then $(VENV)/bin/hadolint Dockerfile; fi
 
 lock: ## resolve the pins of pyproject.toml into the requirements files
 	@scripts/setup.sh --dev
