@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tiny_models
-from segmentation import unet
+from segmentation import machine, unet
 from segmentation.artifacts import from_network
 from segmentation.engine import Engine
 from segmentation.errors import OutOfMemory, SettingsError
@@ -126,3 +126,55 @@ def test_memory_that_runs_out_is_told(monkeypatch):
     monkeypatch.setattr(engine, "_run", fail)
     with pytest.raises(OutOfMemory, match=r"1 images of 8×9 need more memory"):
         engine.predict(picture(8, 9))
+
+
+# --- memory
+
+
+@pytest.fixture
+def memory(monkeypatch):
+    """Sets how much memory is left, and how much the warm-up takes."""
+
+    def set_memory(left, growth=100 * 512 * 512):  # 100 bytes a pixel
+        monkeypatch.setattr(machine, "available_memory", lambda: left)
+        monkeypatch.setattr(machine.MemoryGrowth, "bytes", growth, raising=False)
+        monkeypatch.setattr(machine.MemoryGrowth, "__exit__", lambda *_: None)
+
+    return set_memory
+
+
+@pytest.mark.parametrize(
+    ("left", "workers", "side"),
+    [
+        (10**9, 1, 1024),  # more than enough
+        (100_000_000, 1, 873),  # 512² and 50,000,000 / 100 more pixels
+        (100_000_000, 2, 715),
+        (0, 1, 512),  # what the warm-up took, the next run takes again
+    ],
+)
+def test_tiles_fit_the_memory(memory, left, workers, side):
+    memory(left)
+    engine = Engine(from_network(tiny_models.identity()), workers=workers)
+    engine.warm_up()
+    assert engine._max_tile == (side, side)
+
+
+def test_a_given_tile_size_holds(memory):
+    memory(left=0)
+    engine = Engine(from_network(tiny_models.identity()), tile_size=2048)
+    engine.warm_up()
+    assert engine._max_tile == (2048, 2048)
+
+
+def test_a_request_that_does_not_fit_is_refused_in_time(memory):
+    memory(left=200_000_000)
+    engine = Engine(from_network(tiny_models.identity()), tile_size=2048)
+    engine.warm_up()
+    with pytest.raises(OutOfMemory, match="1×2048×2048 pixels need 379 MB more memory; 190 MB"):
+        engine.predict(picture(2048, 2048))
+    engine.predict(picture(1024, 1024))
+
+
+def test_tiles_are_counted():
+    engine = Engine(from_network(tiny_models.identity()), tile_size=64, overlap=0)
+    assert engine.tile_count((3, 128, 65, 1)) == 3 * 2 * 2
