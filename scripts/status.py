@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Show what exists of an endpoint: its state, versions, scaling, alarms, and what it costs."""
+
+import json
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+import inventory
+from aws_cli import Aws, command, pages
+
+PRICE_REGION = "us-east-1"  # where the price list is served
+
+
+@command("scripts/status.py cells")
+@click.argument("name", required=False)
+def main(name, region):
+    """Show the endpoint NAME; without a name, list all endpoints."""
+    aws = Aws(region)
+    if not name:
+        show_all(aws)
+        return
+    found = inventory.take(aws, name)
+    if not found.lines():
+        raise click.ClickException(f"there is nothing of {name} in {aws.region}")
+    if found.endpoint:
+        show_endpoint(aws, found)
+    else:
+        click.echo(f"{name:14} there is no endpoint")
+    for config in found.configs:
+        mark = "serves" if config == found.config else "kept"
+        click.echo(
+            f"config         {config} ({mark}): {', '.join(inventory.models_of(aws, config))}"
+        )
+    for alarm in found.alarms:
+        click.echo(f"alarm          {alarm['AlarmName']}: {alarm.get('StateValue', 'unknown')}")
+
+
+def show_all(aws: Aws) -> None:
+    endpoints = pages(aws("sagemaker"), "list_endpoints", "Endpoints")
+    for endpoint in endpoints:
+        changed = endpoint["LastModifiedTime"].isoformat(" ", "seconds")
+        click.echo(f"{endpoint['EndpointName']:32} {endpoint['EndpointStatus']:12} {changed}")
+    if not endpoints:
+        click.echo(f"there is no endpoint in {aws.region}")
+
+
+def show_endpoint(aws: Aws, found: inventory.Inventory) -> None:
+    endpoint = found.endpoint or {}
+    click.echo(f"{found.name:14} {endpoint['EndpointStatus']}, {found.config}")
+    if endpoint.get("FailureReason"):
+        click.echo(f"reason         {endpoint['FailureReason']}")
+    config = aws("sagemaker").describe_endpoint_config(EndpointConfigName=found.config)
+    now = {v["VariantName"]: v for v in endpoint.get("ProductionVariants", [])}
+    for variant in config["ProductionVariants"]:
+        click.echo(f"variant        {describe(aws, variant, now.get(variant['VariantName'], {}))}")
+    if found.target:
+        low, high = found.target["MinCapacity"], found.target["MaxCapacity"]
+        click.echo(f"autoscaling    {low} to {high} instances")
+
+
+def describe(aws: Aws, variant: dict[str, Any], now: dict[str, Any]) -> str:
+    """One line about a variant, with its price where that can be known."""
+    serverless = variant.get("ServerlessConfig")
+    if serverless:
+        return (f"{variant['VariantName']}: serverless, {serverless['MemorySizeInMB']} MB, up to "
+                f"{serverless['MaxConcurrency']} at once; costs by use")  # fmt: skip
+    kind = variant["InstanceType"]
+    count = now.get("CurrentInstanceCount") or variant["InitialInstanceCount"]
+    price = price_per_hour(aws, kind)
+    cost = f"{count * price:.3f} USD an hour" if price else "cost unknown"
+    return f"{variant['VariantName']}: {count} × {kind}; {cost}"
+
+
+def price_per_hour(aws: Aws, instance_type: str) -> float | None:
+    """What one instance costs in this region, by AWS's price list; None: it does not say."""
+    wanted = {"regionCode": aws.region, "instanceName": instance_type, "component": "Hosting"}
+    filters = [{"Type": "TERM_MATCH", "Field": f, "Value": v} for f, v in wanted.items()]
+    try:
+        pricing = Aws(PRICE_REGION)("pricing")
+        found = pricing.get_products(ServiceCode="AmazonSageMaker", Filters=filters, MaxResults=1)
+        terms = json.loads(found["PriceList"][0])["terms"]["OnDemand"]
+        dimensions = next(iter(terms.values()))["priceDimensions"]
+        return float(next(iter(dimensions.values()))["pricePerUnit"]["USD"])
+    except (ClientError, BotoCoreError, LookupError, ValueError, StopIteration):
+        return None
+
+
+if __name__ == "__main__":
+    main()
