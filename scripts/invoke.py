@@ -310,7 +310,7 @@ def summary(results: list[Result]) -> list[str]:
 
 def _measure(result: Result) -> tuple[str, str]:
     """The share of pixels that are not 0, of a mask, and the number of pages."""
-    if not result.file:
+    if not result.file or result.file.suffix not in {".png", ".tif"}:
         return "", ""
     with Image.open(result.file) as picture:
         pages = getattr(picture, "n_frames", 1)

@@ -1,0 +1,183 @@
+"""From `docker build` to an endpoint and back to nothing: a real registry, AWS over HTTP, and the
+pulled image with the packed model behind the endpoint."""
+
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+
+import numpy as np
+import pytest
+import requests
+
+import bodies
+import containers
+import delete
+import inventory
+import invoke
+import package
+import rollback
+import status
+import tiny_models
+from containers import ROOT, docker
+from demo import free_port
+from runtime import runtime
+from serving import until
+
+pytestmark = pytest.mark.container
+
+ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+SAMPLE = ROOT / "models" / "unet-membrane" / "sample.png"
+CODE = b"""
+def output_fn(prediction, accept):
+    return b"of my own", "text/plain"
+"""
+
+
+def push(*arguments, code=0):
+    """build_and_push.sh: the last line of its output, and what it says besides."""
+    done = subprocess.run(
+        [ROOT / "scripts" / "build_and_push.sh", *arguments], capture_output=True, text=True
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout.strip(), done.stderr
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory):
+    """A registry of container images, and its host and port."""
+    program = shutil.which("docker-registry")
+    if not program:
+        missing = "docker-registry is missing; apt-get install docker-registry"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    folder = tmp_path_factory.mktemp("registry")
+    host = f"127.0.0.1:{free_port()}"
+    config = {
+        "version": "0.1",
+        "log": {"level": "error"},
+        "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
+        "http": {"addr": host},
+    }
+    (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [program, "serve", folder / "config.yml"], stdout=log, stderr=log
+        )
+
+    def answers():
+        assert process.poll() is None, (folder / "log").read_text()
+        try:
+            return requests.get(f"http://{host}/v2/", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    try:
+        until(answers)
+        yield host
+    finally:
+        process.terminate()
+        process.wait()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture
+def pushed(image, registry):
+    """The image by its digest, pushed; and gone from the engine."""
+    digest, _ = push("unet", "v1", "--registry", registry)
+    docker("rmi", "--force", f"{registry}/unet:v1")
+    yield digest
+    docker("rmi", "--force", digest, check=False)
+
+
+def unpack(cloud, artifact, folder):
+    """What SageMaker does with an artifact."""
+    bucket, key = artifact.removeprefix("s3://").split("/", 1)
+    cloud.aws("s3").download_file(bucket, key, str(folder / "model.tar.gz"))
+    with tarfile.open(folder / "model.tar.gz") as archive:
+        archive.extractall(folder / "model", filter="data")
+    return folder / "model"
+
+
+def test_from_an_image_to_an_endpoint_and_back(
+    cloud, pushed, run, deploy, mask, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(inventory, "POLL_SECONDS", 0.01)
+    assert "@sha256:" in pushed
+    packed = run(package, SAMPLE.parent, "--output", "s3://unet-test/models/")
+    artifact = packed.stdout.strip()
+
+    deploy(image=pushed, model=artifact)
+    model = cloud.aws("sagemaker").describe_model(ModelName=cloud.state()["models"][0])
+    assert model["PrimaryContainer"]["Image"] == pushed
+
+    folder = unpack(cloud, model["PrimaryContainer"]["ModelDataUrl"], tmp_path)
+    arguments = ("--volume", f"{folder}:/opt/ml/model:ro", model["PrimaryContainer"]["Image"])
+    with containers.container(*arguments) as container, runtime(container.url) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
+        run(invoke, SAMPLE, "--endpoint", "cells", "-o", tmp_path / "masks")
+    assert (tmp_path / "masks" / "sample.png").read_bytes() == mask
+
+    deploy("--env", "UNET_THRESHOLD=0.6", image=pushed, model=artifact)
+    deploy("--env", "UNET_THRESHOLD=0.6", "--max-instances", "3", image=pushed, model=artifact)
+    assert "1 to 3 instances" in run(status, "cells").output
+    run(rollback, "cells")
+    run(delete, "cells", "--artifacts", "s3://unet-test/models/", "--yes")
+    assert all(not found for found in cloud.state().values())
+    assert "Contents" not in cloud.aws("s3").list_objects_v2(Bucket="unet-test")
+
+
+def test_pushing_to_ecr(cloud, image):
+    """As far as it goes without the real registry: `docker login` finds none."""
+    for _ in range(2):
+        _, told = push("unet", "v1", code=1)
+        assert f"docker cannot log in to {ECR}" in told
+    [repository] = cloud.aws("ecr").describe_repositories()["repositories"]
+    assert repository["imageTagMutability"] == "IMMUTABLE"
+    assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
+    policy = cloud.aws("ecr").get_lifecycle_policy(repositoryName="unet")["lifecyclePolicyText"]
+    assert json.loads(policy)["rules"][0]["selection"]["tagStatus"] == "untagged"
+
+
+def test_a_tag_that_is_in_ecr_already(cloud, image):
+    ecr = cloud.aws("ecr")
+    ecr.create_repository(repositoryName="unet")
+    kind = "application/vnd.docker.distribution.manifest.v2+json"
+    config = {"digest": f"sha256:{'a' * 64}"}
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config})
+    ecr.put_image(repositoryName="unet", imageTag="v1", imageManifest=manifest)
+    [known] = ecr.describe_images(repositoryName="unet")["imageDetails"]
+    digest, told = push("unet", "v1")
+    assert digest == f"{ECR}/unet@{known['imageDigest']}"
+    assert "there already" in told
+
+
+def test_misuse_of_the_push():
+    assert "REPOSITORY is needed" in push(code=2)[1]
+    assert "no option --nonsense" in push("unet", "--nonsense", code=2)[1]
+    assert "Usage" in push("--help")[0]
+
+
+def test_artifacts_are_served(image, run, cloud, tmp_path):
+    """Single-model and multi-model, with code of the user's."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "inference.py").write_bytes(CODE)
+    model = tiny_models.save(tiny_models.identity(), tmp_path / "identity")
+    plain = run(package, model, "--output", "s3://unet-test/models/").stdout.strip()
+    with_code = ("--code", tmp_path / "code", "--output", "s3://unet-test/models/")
+    own = run(package, model, *with_code).stdout.strip()
+    folders = {}
+    for name, artifact in (("plain", plain), ("own", own)):
+        (tmp_path / name).mkdir()
+        folders[name] = unpack(cloud, artifact, tmp_path / name)
+    body = bodies.png(np.array([[0, 255]], np.uint8))
+    png = {"Content-Type": "image/png"}
+    with containers.container("--volume", f"{folders['own']}:/opt/ml/model:ro", image) as single:
+        assert single.invoke(body, headers=png).text == "of my own"
+    multi_model = ("--env", "SAGEMAKER_MULTI_MODEL=true", "--volume", f"{tmp_path}:/models:ro")
+    with containers.container(*multi_model, image) as multi:
+        for name in folders:
+            assert multi.load(name, f"/models/{name}/model").status_code == 200
+        assert multi.invoke(body, "/models/own/invoke", headers=png).text == "of my own"
+        answer = multi.invoke(body, "/models/plain/invoke", headers=png)
+        assert bodies.read(answer.content, "image/png").tolist() == [[0, 255]]

@@ -1,0 +1,29 @@
+import pytest
+
+import bodies
+from containers import IMAGE, ROOT, docker, require_engine
+from serving import serve
+
+MODEL_DIR = ROOT / "models" / "unet-membrane"
+
+
+@pytest.fixture(scope="session")
+def image():
+    """The image, built as the README says."""
+    require_engine()
+    docker("build", "--tag", IMAGE, ROOT)
+    return IMAGE
+
+
+@pytest.fixture(scope="session")
+def sample():
+    return (MODEL_DIR / "sample.png").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def mask(sample):
+    """What the server answers to the sample outside of a container."""
+    with serve(MODEL_DIR) as server:
+        answer = server.invoke(sample, headers={"Content-Type": "image/png"})
+        assert set(bodies.read(answer.content, "image/png").flat) == {0, 255}
+        return answer.content
