@@ -127,6 +127,43 @@ def test_from_an_image_to_an_endpoint_and_back(
     assert "Contents" not in cloud.aws("s3").list_objects_v2(Bucket="unet-test")
 
 
+def test_the_documentation_word_for_word(cloud, registry, image, mask, tmp_path, monkeypatch):
+    """Every command of docs/aws.md, in one shell; only the registry is another one."""
+    text = (ROOT / "docs" / "aws.md").read_text()
+    script = "".join(line[4:] for line in text.splitlines(keepends=True) if line.startswith("    "))
+    assert script.count("scripts/build_and_push.sh unet-inference") == 1
+    script = script.replace(
+        "build_and_push.sh unet-inference",
+        f"build_and_push.sh unet-inference --registry {registry}",
+    ).replace("scripts/setup.sh --dev\n", "")  # done, or this test would not run
+    script = script.replace("/tmp/", f"{tmp_path}/")
+    # what the documentation makes is looked at before its last step removes it
+    before, delete_all = script.split("scripts/delete.py")
+    copy = tmp_path / "project"
+    subprocess.run(["git", "clone", "--quiet", ROOT, copy], check=True)
+    (copy / ".venv").symlink_to(ROOT / ".venv")
+    with containers.container(image) as container, runtime(container.url) as url:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", f"{before} yes | scripts/delete.py{delete_all}"],
+            cwd=copy,
+            capture_output=True,
+            text=True,
+        )
+    docker("rmi", "--force", f"{registry}/unet-inference:{commit(copy)}", check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (copy / "masks" / "sample.png").read_bytes() == mask
+    assert (copy / "masks" / "sample-overlay.png").exists()
+    assert (copy / "mask.png").read_bytes() == mask
+    assert "of cells nothing is left" in done.stdout
+    assert all(not found for found in cloud.state().values())
+
+
+def commit(folder):
+    command = ["git", "-C", folder, "rev-parse", "--short=12", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 def test_pushing_to_ecr(cloud, image):
     """As far as it goes without the real registry: `docker login` finds none."""
     for _ in range(2):
