@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -145,7 +146,7 @@ def test_the_documentation_word_for_word(cloud, registry, image, mask, tmp_path,
     with containers.container(image) as container, runtime(container.url) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"{before} yes | scripts/delete.py{delete_all}"],
+            ["bash", "-euo", "pipefail", "-c", f"{before} echo y | scripts/delete.py{delete_all}"],
             cwd=copy,
             capture_output=True,
             text=True,
@@ -193,6 +194,21 @@ def test_misuse_of_the_push():
     assert "REPOSITORY is needed" in push(code=2)[1]
     assert "no option --nonsense" in push("unet", "--nonsense", code=2)[1]
     assert "Usage" in push("--help")[0]
+
+
+def test_a_folder_of_real_sections(image, run, tmp_path):
+    """Not part of the project: see the model card."""
+    if not os.environ.get("ISBI2012_DIR"):
+        pytest.skip("ISBI2012_DIR is not set")
+    sections = Path(os.environ["ISBI2012_DIR"], "image")
+    with containers.container(image) as container:
+        output = run(invoke, sections, "--url", container.url, "--overlay", "-o", tmp_path).output
+    names = {path.stem for path in sections.iterdir()}
+    assert {path.stem for path in tmp_path.iterdir()} == names | {f"{n}-overlay" for n in names}
+    rows = [line for line in output.splitlines() if " mask " in line]
+    assert len(rows) == len(names)
+    shares = [float(row.split()[2].rstrip("%")) for row in rows]
+    assert all(60 < share < 95 for share in shares)  # cells
 
 
 def test_artifacts_are_served(image, run, cloud, tmp_path):
