@@ -1,15 +1,20 @@
 """Running a model on images of any size."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import tiny_models
 from segmentation import machine, unet
-from segmentation.artifacts import from_network
+from segmentation.artifacts import from_network, load
 from segmentation.engine import Engine
 from segmentation.errors import OutOfMemory, SettingsError
 
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "unet-membrane"
 SIZES = [(1, 1), (1, 200), (15, 15), (16, 16), (17, 17), (37, 101), (64, 64), (130, 70)]
 
 
@@ -21,7 +26,8 @@ def picture(height, width, channels=1, dtype=np.uint8):
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("fixed", [(None, None), (32, 48)])
 def test_any_size(size, fixed):
-    engine = Engine(from_network(tiny_models.identity(fixed)), tile_size=64, overlap=16)
+    tile_size = None if fixed[0] else 64
+    engine = Engine(from_network(tiny_models.identity(fixed)), tile_size=tile_size, overlap=16)
     pixels = picture(*size)
     np.testing.assert_allclose(engine.predict(pixels, 1 / 255), pixels / 255, rtol=1e-5)
 
@@ -178,3 +184,64 @@ def test_a_request_that_does_not_fit_is_refused_in_time(memory):
 def test_tiles_are_counted():
     engine = Engine(from_network(tiny_models.identity()), tile_size=64, overlap=0)
     assert engine.tile_count((3, 128, 65, 1)) == 3 * 2 * 2
+
+
+def test_a_tile_size_that_the_model_does_not_take_is_refused():
+    with pytest.raises(SettingsError, match=r"UNET_TILE_SIZE is 64; .* 32×48 only"):
+        Engine(from_network(tiny_models.identity((32, 48))), tile_size=64)
+
+
+@pytest.mark.parametrize(("given", "batches"), [(None, [64, 16]), (10, [10] * 8)])
+def test_small_tiles_go_through_the_network_together(given, batches):
+    engine = Engine(from_network(tiny_models.identity((64, 64))), overlap=0, batch_size=given)
+    run, seen = engine._run, []
+    engine._run = lambda batch: seen.append(len(batch)) or run(batch)
+    engine.predict(np.zeros((5, 256, 256, 1), np.uint8))
+    assert seen == batches
+
+
+# --- exactness
+
+
+EXACT = 2 * 123  # the U-Net's receptive field, to both sides
+
+
+@pytest.fixture(scope="module")
+def random_unet():
+    keras.utils.set_random_seed(3)
+    return from_network(unet.build(filters=2))
+
+
+def difference(model, size, tile):
+    """Between tiled and untiled probabilities, at most."""
+    tiled = Engine(model, tile_size=tile, overlap=EXACT)
+    assert 2 * tiled.receptive_field == EXACT
+    whole = Engine(model, tile_size=2048)
+    image = picture(*size)
+    assert tiled.tile_count(image.shape) > 1 == whole.tile_count(image.shape)
+    return np.abs(tiled.predict(image, 1 / 255) - whole.predict(image, 1 / 255)).max()
+
+
+@pytest.mark.parametrize("tile", [272, 400, 512])
+@pytest.mark.parametrize(
+    "size",
+    [(1, 601), (17, 1001), (513, 513), (601, 300), (777, 515), (640, 529), (533, 1), (1001, 37)],
+)
+def test_an_overlap_of_the_receptive_field_is_exact(random_unet, size, tile):
+    assert difference(random_unet, size, tile) < 1e-3
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 700), st.integers(513, 700), st.sampled_from([272, 384, 512]), st.booleans())
+def test_an_overlap_of_the_receptive_field_is_exact_for_any_size(
+    random_unet, short, long, tile, turned
+):
+    size = (long, short) if turned else (short, long)
+    assert difference(random_unet, size, tile) < 1e-3
+
+
+@pytest.mark.parametrize("weights", ["random", "embedded"])
+def test_a_large_section_is_exact(weights):
+    keras.utils.set_random_seed(4)
+    model = load(EMBEDDED) if weights == "embedded" else from_network(unet.build(filters=16))
+    assert difference(model, (1537, 1023), 512) < 1e-3

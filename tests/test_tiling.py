@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segmentation.tiling import cut, mirrored, spans, tiles
+from segmentation.tiling import cut, fitting_tile, mirrored, spans, tiles
 
 
 @given(st.integers(1, 300), st.integers(1, 8), st.integers(0, 20), st.sampled_from([1, 4, 16]))
@@ -55,3 +55,19 @@ def test_mirrored_is_what_numpy_pads(length, more):
     if length > 1:
         padded = np.pad(line, (0, more), mode="reflect")
         np.testing.assert_array_equal(mirrored(np.arange(length + more), length), padded)
+
+
+@given(st.integers(1, 3000), st.integers(1, 12), st.integers(0, 70), st.sampled_from([1, 2, 16]))
+def test_fitting_tiles_are_no_more_and_no_larger(length, size, margin, stride):
+    largest = -(-2 * margin // stride) * stride + size * stride
+    tile = fitting_tile(length, largest, margin, stride)
+    assert tile <= largest
+    assert tile % stride == 0
+    found, known = (spans(length, t, margin, stride) for t in (tile, largest))
+    assert len(found) <= len(known)
+
+
+def test_fitting_tiles_save_work():
+    assert fitting_tile(2048, 1024, 64, 16) == 768  # three, as of 1024
+    assert fitting_tile(1025, 1024, 64, 16) == 592  # two
+    assert fitting_tile(700, 1024, 64, 16) == 704

@@ -35,7 +35,8 @@ class Engine:
             tiles that larger ones are cut into; the model's own where its size is fixed. By default
             as much as half of the free memory suffices for, at most TILE_SIZE.
         overlap: how far neighbouring tiles reach into each other, in pixels.
-        batch_size: tiles per call of the network.
+        batch_size: tiles per call of the network; by default as many as have the pixels of one tile
+            of the warm-up.
         workers: how many processes share the memory.
 
     Attributes:
@@ -44,7 +45,7 @@ class Engine:
             layers do not tell, as in a SavedModel. An overlap of twice this makes tiles exact.
 
     Raises:
-        SettingsError: the overlap leaves nothing of a tile.
+        SettingsError: the overlap leaves nothing of a tile, or the model takes another size.
     """
 
     def __init__(
@@ -62,9 +63,10 @@ class Engine:
         self.stride = geometry.stride if geometry else _tried_stride(model, self._run)
         self.receptive_field = geometry.reach if geometry else None
         self._overlap = overlap
-        self._batch_size = batch_size or 1
+        self._batch_size = batch_size
         self._workers = workers
         self._tile_size_given = bool(tile_size)
+        _check_tile_size(tile_size, model)
         self._bytes_per_pixel = 0.0  # that the network needs while it runs; known after warm-up
         self._largest_run = 0  # pixels; what one run took, the next one takes again
         self._set_tile_size(tile_size or TILE_SIZE)
@@ -163,10 +165,11 @@ class Engine:
         count, height, width, _ = pixels.shape
         tile, places = self._tiles_of(height, width)
         jobs = [(image, row, column) for image in range(count) for row, column in places]
-        self._check_memory(pixels.shape, tile, min(self._batch_size, len(jobs)))
+        batch_size = self._batch_size or max(1, WARM_UP_SIDE**2 // (tile[0] * tile[1]))
+        self._check_memory(pixels.shape, tile, min(batch_size, len(jobs)))
         result: np.ndarray | None = None
-        for first in range(0, len(jobs), self._batch_size):
-            batch = jobs[first : first + self._batch_size]
+        for first in range(0, len(jobs), batch_size):
+            batch = jobs[first : first + batch_size]
             cuts = np.stack([tiling.cut(pixels[i], r, c, tile) for i, r, c in batch])
             intensities = np.multiply(cuts, scale, dtype=np.float32, casting="unsafe")
             values = finish(self._probabilities(intensities, augment))
@@ -203,12 +206,13 @@ class Engine:
         return tile, list(tiling.tiles(height, width, tile, self._margin, self.stride))
 
     def _tile_for(self, height: int, width: int) -> tuple[int, int]:
-        """The size of the tiles of an image: its own, rounded up, where that is small enough."""
+        """The size of the tiles of an image: its own, rounded up, or of as few parts as can be."""
         sides = []
         for length, fixed, largest in zip(
             (height, width), (self.model.height, self.model.width), self._max_tile, strict=True
         ):
-            sides.append(fixed or min(_round_up(length, self.stride), largest))
+            fitting = tiling.fitting_tile(length, largest, self._margin, self.stride)
+            sides.append(fixed or fitting)
         return sides[0], sides[1]
 
     def _probabilities(self, batch: np.ndarray, augment: int) -> np.ndarray:
@@ -257,6 +261,15 @@ class _LogProgress:
         if now - self._last >= LOG_SECONDS:
             self._last = now
             logger.info("%d of %d tiles done", done, total)
+
+
+def _check_tile_size(tile_size: int | None, model: Model) -> None:
+    for side in (model.height, model.width):
+        if tile_size and side and tile_size != side:
+            raise SettingsError(
+                f"UNET_TILE_SIZE is {tile_size}; {model.name} takes images of "
+                f"{model.height or 'any'}×{model.width or 'any'} only; leave the setting out"
+            )
 
 
 def _margin(overlap: int | None, tile: tuple[int, int], stride: int) -> int:

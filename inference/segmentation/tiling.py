@@ -59,6 +59,21 @@ def spans(length: int, tile: int, margin: int, stride: int = 1) -> list[Span]:
     ]
 
 
+def fitting_tile(length: int, largest: int, margin: int, stride: int = 1) -> int:
+    """The smallest tile that cuts an axis into as few parts as the largest one does.
+
+    An axis a little longer than a tile would otherwise be computed nearly twice.
+    """
+    rounded = -(-length // stride) * stride
+    if rounded <= largest:
+        return rounded
+    count = len(spans(length, largest, margin, stride))
+    tile = -(-(rounded + (count - 1) * 2 * margin) // (count * stride)) * stride
+    while len(spans(length, tile, margin, stride)) > count:
+        tile += stride
+    return tile
+
+
 def tiles(
     height: int, width: int, tile: tuple[int, int], margin: int, stride: int = 1
 ) -> Iterator[tuple[Span, Span]]:
