@@ -75,3 +75,21 @@ def test_probability_is_what_the_mask_is_made_of(server):
     attributes = {"X-Amzn-SageMaker-Custom-Attributes": "threshold=0.7"}
     mask = segment(server, image, **attributes)
     np.testing.assert_array_equal(mask, np.where(probability > 0.7, 255, 0))
+
+
+def test_thirty_pages_are_as_thirty_images(server):
+    sections = [synthetic.section(seed)[0] for seed in range(6)]
+    pages = [np.rot90(section, turns) for section in sections for turns in range(5)]
+    answer = server.invoke(bodies.tiff(np.stack(pages)), headers={"Content-Type": TIFF})
+    assert answer.headers["Content-Type"] == TIFF
+    stack = bodies.read(answer.content, TIFF)
+    assert stack.shape == (30, 512, 512)
+    for page, mask in zip(pages, stack, strict=True):
+        np.testing.assert_array_equal(mask, segment(server, page))
+
+
+def test_a_long_request_logs_its_progress(server):
+    headers = {"Content-Type": PNG, "X-Amzn-SageMaker-Custom-Attributes": "augment=8"}
+    large = np.tile(synthetic.section(7)[0], (4, 4))
+    assert server.invoke(bodies.png(large), headers=headers).status_code == 200
+    assert " of 9 tiles done" in server.log()
