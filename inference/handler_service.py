@@ -12,6 +12,7 @@ import logging
 import os
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -151,11 +152,24 @@ class HandlerService(DefaultHandlerService):
         # upstream only sets PYTHONPATH, which comes too late for this process
         sys.path.insert(0, os.path.join(properties["model_dir"], "code"))
         if os.environ.get("SAGEMAKER_MULTI_MODEL") != "true":
-            super().initialize(context)
+            self._load(context)
             return
         with _alone():  # so that what another model is about to take is seen
             artifacts.check_memory(properties["model_dir"])
-            super().initialize(context)
+            self._load(context)
+
+    def _load(self, context: Any) -> None:
+        begun = time.perf_counter()
+        import tensorflow  # noqa: F401  # here, so that the log tells its share
+
+        imported = time.perf_counter()
+        super().initialize(context)
+        logger.info(
+            "model %s is ready: %.2f s for TensorFlow, %.2f s to load it and to warm it up",
+            context.model_name,
+            imported - begun,
+            time.perf_counter() - imported,
+        )
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ of that name. What such functions return is taken here, too: a bare Keras model,
 Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 """
 
+import contextlib
 import logging
 from typing import Any
 
@@ -29,6 +30,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
     def __init__(self, settings: Settings | None = None):
         self._settings = settings or Settings.from_environment()
         self._engine: Engine | None = None
+        self._engine_model: Any = None  # of the user's, what it was made of
 
     def default_model_fn(self, model_dir: str, context: Any = None) -> Engine:
         """Load the model artifact that lies in ``model_dir``.
@@ -36,7 +38,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         Raises:
             ModelError: there is none, there are several, or it cannot be served.
         """
-        return self._engine_of(artifacts.load(model_dir, self._settings.model_filename))
+        return self._new_engine(artifacts.load(model_dir, self._settings.model_filename))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
         """Run the model once, so that the first request is as fast as the others."""
@@ -45,13 +47,17 @@ class UNetInferenceHandler(DefaultInferenceHandler):
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None
     ) -> images.Images:
-        """Decode the body of a request.
+        """Decode the body of a request, and empty it, where it is a bytearray, as MMS's are.
 
         Raises:
             RequestError: or one of its kinds; see ``segmentation.request.decode``.
         """
         content_type = header(context, "content-type") or content_type
-        return request.decode(input_data, content_type, self._settings.max_pixels)
+        decoded = request.decode(input_data, content_type, self._settings.max_pixels)
+        if isinstance(input_data, bytearray):
+            with contextlib.suppress(BufferError):  # the images are a view of it
+                input_data.clear()  # MMS would hold it to the end; the network needs the memory
+        return decoded
 
     def default_predict_fn(
         self, data: images.Images | np.ndarray, model: Any, context: Any = None
@@ -107,17 +113,20 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """The engine of a model; the user's ``model_fn`` may return a bare Keras model."""
         if isinstance(model, Engine):
             return model
-        network = getattr(model, "network", model)
-        if self._engine is None or self._engine.model.network is not network:
+        if self._engine is None or self._engine_model is not model:
             found = model if isinstance(model, artifacts.Model) else artifacts.from_network(model)
-            self._engine = Engine(
-                found,
-                tile_size=self._settings.tile_size,
-                overlap=self._settings.tile_overlap,
-                batch_size=self._settings.batch_size,
-                workers=self._settings.workers,
-            )
+            self._engine, self._engine_model = self._new_engine(found), model
         return self._engine
+
+    def _new_engine(self, model: artifacts.Model) -> Engine:
+        return Engine(
+            model,
+            tile_size=self._settings.tile_size,
+            overlap=self._settings.tile_overlap,
+            batch_size=self._settings.batch_size,
+            workers=self._settings.workers,
+            precision=self._settings.precision,
+        )
 
     def _threshold(self, asked: options.Options, model: artifacts.Model):
         """probabilities (N, H, W, K) -> mask (N, H, W), by the threshold that has precedence."""

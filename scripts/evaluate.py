@@ -95,6 +95,12 @@ def figures(network, pairs: list[Pair], threshold: float = 0.5) -> dict[str, flo
     return mean_score(answers, pairs, threshold)
 
 
+def agreement(one: list[np.ndarray], other: list[np.ndarray], threshold: float) -> float:
+    """The share of pixels that have the same mask."""
+    same = [np.mean((a > threshold) == (b > threshold)) for a, b in zip(one, other, strict=True)]
+    return round(float(np.mean(same)), 5)
+
+
 def predict(engine, pairs: list[Pair], augment: int = 1) -> list[np.ndarray]:
     """The probabilities (H, W) of each section, as the server computes them."""
     return [
@@ -121,6 +127,8 @@ def main() -> None:
     options = parser.parse_args()
 
     engine = Engine(artifacts.load(options.model_dir))
+    reduced = Engine(artifacts.load(options.model_dir), precision="bfloat16")
+    reduced.warm_up()
     sections = load_sections(options.images, options.labels)
     threshold = engine.model.threshold or 0.5
     if options.choose_on:
@@ -134,9 +142,14 @@ def main() -> None:
     }
     result: dict = {"threshold": threshold}
     for name, pairs in measured.items():
-        for augment in (1, 8):
-            key = name if augment == 1 else f"{name}, augment=8"
-            result[key] = mean_score(predict(engine, pairs, augment), pairs, threshold)
+        plain = predict(engine, pairs)
+        result[name] = mean_score(plain, pairs, threshold)
+        augmented = predict(engine, pairs, augment=8)
+        result[f"{name}, augment=8"] = mean_score(augmented, pairs, threshold)
+        rounded = predict(reduced, pairs)
+        result[f"{name}, bfloat16"] = mean_score(rounded, pairs, threshold) | {
+            "agreement_with_float32": agreement(rounded, plain, threshold)
+        }
     text = json.dumps(result, indent=2)
     print(text)
     if options.out:

@@ -82,6 +82,16 @@ def test_png_in_png_out(client):
     np.testing.assert_array_equal(read_png(answer), MASK)
 
 
+def test_a_body_that_has_been_read_takes_no_more_memory(client):
+    for body, content_type in (
+        (bodies.png(GRAY), "image/png"),
+        (bodies.npy(GRAY), "application/x-npy"),
+    ):
+        buffer = bytearray(body)  # as MMS hands it over
+        assert client.post(buffer, content_type)[0] == 200
+        assert not buffer
+
+
 def test_json_in_json_out(client):
     status, content_type, answer = client.post(bodies.json_array(GRAY), "application/json")
     assert (status, content_type) == (200, "application/json")

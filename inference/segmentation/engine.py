@@ -5,13 +5,15 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
-from . import machine, receptive_field, tiling
+from . import machine, precision, receptive_field, tiling
 from .artifacts import Model
 from .errors import ModelError, OutOfMemory, SettingsError
 from .images import times
+from .precision import AUTO, FLOAT32
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +40,10 @@ class Engine:
         batch_size: tiles per call of the network; by default as many as have the pixels of one tile
             of the warm-up.
         workers: how many processes share the memory.
+        precision: "float32"; "bfloat16"; or "auto", the fastest in which the masks stay the same.
 
     Attributes:
+        model: as given; with a network of the chosen precision after the warm-up.
         stride: heights and widths that the network takes are multiples of it.
         receptive_field: how far an output pixel looks, in pixels to each side; None where the
             layers do not tell, as in a SavedModel. An overlap of twice this makes tiles exact.
@@ -55,6 +59,7 @@ class Engine:
         overlap: int | None = None,
         batch_size: int | None = None,
         workers: int = 1,
+        precision: str = FLOAT32,
     ):
         self.model = model
         _share_gpu()
@@ -65,6 +70,7 @@ class Engine:
         self._overlap = overlap
         self._batch_size = batch_size
         self._workers = workers
+        self._precision = precision
         self._tile_size_given = bool(tile_size)
         _check_tile_size(tile_size, model)
         self._bytes_per_pixel = 0.0  # that the network needs while it runs; known after warm-up
@@ -77,11 +83,53 @@ class Engine:
         self._margin = _margin(self._overlap, self._max_tile, self.stride)
 
     def warm_up(self) -> None:
-        """Run the network, check what it gives, and fit the size of tiles to the memory.
+        """Choose the precision, run the network, check what it gives, fit tiles to the memory.
 
         Raises:
             ModelError: it fails, or its output is no probability per pixel.
+            SettingsError: it cannot be run in the precision that is asked for.
         """
+        if not self._reduce_precision():
+            self._run_once()
+        if not self._tile_size_given:
+            self._fit_tiles_to_memory()
+
+    def _reduce_precision(self) -> bool:
+        """Go over to 16 bits, if that is asked for, or faster and as good; whether it was done."""
+        asked = self._precision
+        dtype = precision.fastest() if asked == AUTO else asked
+        if dtype == FLOAT32:
+            return False
+        given, run = self.model, self._run
+        try:
+            self.model = replace(given, network=precision.convert(given.network, dtype))
+            self._run = _compile(self.model)
+            self._run_once()
+            share = self._agreement_with(given)
+            if asked != AUTO or share >= precision.AGREEMENT:
+                logger.info("computing in %s: %s", dtype, _on_probe(share))
+                return True
+            reason = _on_probe(share)
+        except (ValueError, ModelError) as exc:
+            if asked != AUTO:
+                raise SettingsError(
+                    f"UNET_PRECISION is {asked}, in which {given.name} cannot be run: {exc}; "
+                    "leave the setting out"
+                ) from exc
+            reason = str(exc)
+        logger.info("computing in float32; in %s: %s", dtype, reason)
+        self.model, self._run = given, run
+        return False
+
+    def _agreement_with(self, given: Model) -> float:
+        side = precision.PROBE_SIDE
+        probe = precision.probe(*self._tile_for(side, side), given.channels)
+        # not traced: that would take longer than this one call
+        expected = np.asarray(given.network(probe, training=False))
+        threshold = 0.5 if given.threshold is None else given.threshold
+        return precision.agreement(self._run(probe), expected, threshold)
+
+    def _run_once(self) -> None:
         height, width = self._tile_for(WARM_UP_SIDE, WARM_UP_SIDE)
         image = np.zeros((1, height, width, self.model.channels), np.float32)
         name, rule = self.model.name, "it must give (N, H, W, K) for float32 (N, H, W, C)"
@@ -97,10 +145,9 @@ class Engine:
             raise ModelError(f"{came}; a mask has the image's size; {rule}")
         if not np.isfinite(values).all():
             raise ModelError(f"{name} gives NaN or infinity for a black image; train it again")
-        self._bytes_per_pixel = growth.bytes / (height * width)
+        # a second run, in another precision, takes what the first one took, and some more
+        self._bytes_per_pixel += growth.bytes / (height * width)
         self._largest_run = height * width
-        if not self._tile_size_given:
-            self._fit_tiles_to_memory()
 
     def _fit_tiles_to_memory(self) -> None:
         share = machine.available_memory() / 2 / self._workers
@@ -244,6 +291,10 @@ def _symmetries(quarter_turns: bool) -> list[tuple[Finish, Finish]]:
     return [
         turn(q, flip) for q in (range(4) if quarter_turns else (0, 2)) for flip in (False, True)
     ]
+
+
+def _on_probe(share: float) -> str:
+    return f"its masks agree with those in float32 on {share:.2%} of a probe image"
 
 
 def _round_up(length: int, multiple: int) -> int:

@@ -15,6 +15,7 @@ FORMATS = {media_types.PNG: "PNG", media_types.JPEG: "JPEG", media_types.TIFF: "
 MEDIA_TYPES = {name: media_type for media_type, name in FORMATS.items()}
 READABLE_MODES = ("1", "L", "RGB", "F", "I;16", "I;16B", "I;16L", "I;16N")
 JPEG_QUALITY = 95
+STRIP_ROWS = 512
 
 # The check on pixels is ours (UNET_MAX_PIXELS): made before decoding, with our own message.
 Image.MAX_IMAGE_PIXELS = None
@@ -102,8 +103,21 @@ def _plane(image: Image.Image) -> np.ndarray:
             f"image has pixels of Pillow's mode {image.mode!r}; gray or RGB of 8 bits, gray of 1 "
             "or 16 bits and float gray are read; convert it"
         )
-    pixels = np.asarray(image)
+    pixels = _array(image)
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    """As numpy.asarray, in strips: for a whole image that would hold it three times."""
+    pixels: np.ndarray | None = None
+    for top in range(0, image.height, STRIP_ROWS):
+        bottom = min(top + STRIP_ROWS, image.height)
+        strip = np.asarray(image.crop((0, top, image.width, bottom)))
+        if pixels is None:
+            pixels = np.empty((image.height, *strip.shape[1:]), strip.dtype)
+        pixels[top:bottom] = strip
+    assert pixels is not None, "Pillow opens no empty image"
+    return pixels
 
 
 def encode(planes: np.ndarray, media_type: str) -> bytes:

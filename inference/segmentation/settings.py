@@ -74,6 +74,7 @@ class Settings:
     tile_size: int | None = _variable("UNET_TILE_SIZE", _integer(16))
     tile_overlap: int | None = _variable("UNET_TILE_OVERLAP", _integer(0))
     batch_size: int | None = _variable("UNET_BATCH_SIZE", _integer(1))
+    precision: str = _variable("UNET_PRECISION", _choice("auto", "float32", "bfloat16"), "auto")
     threads: int | None = _variable("UNET_THREADS", _integer(1))
     metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)

@@ -1,0 +1,191 @@
+"""Networks in 16 bits."""
+
+import logging
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import tiny_models
+from segmentation import precision, unet
+from segmentation.artifacts import from_network, load
+from segmentation.engine import Engine
+from segmentation.errors import SettingsError
+
+EMBEDDED = Path(__file__).resolve().parent.parent / "models" / "unet-membrane"
+
+
+@pytest.mark.parametrize(
+    ("flags", "expected"),
+    [
+        ("fpu sse avx2 avx512f avx512_bf16", "bfloat16"),
+        ("fpu sse amx_bf16 amx_tile", "bfloat16"),
+        ("fpu sse avx2 avx512f", "float32"),
+    ],
+)
+def test_the_cpu_tells_what_is_fastest(tmp_path, flags, expected):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t: spectre_v1\n")
+    assert precision.fastest(cpuinfo) == expected
+
+
+def test_a_cpu_without_flags_is_taken_for_a_plain_one(tmp_path):
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text("processor\t: 0\nFeatures\t: fp asimd bf16\n")
+    assert precision.fastest(cpuinfo) == "float32"
+
+
+def types(network):
+    return {layer.name: layer.compute_dtype for layer in precision._layers(network)}
+
+
+def test_the_two_ends_stay_as_they_are():
+    converted = types(precision.convert(unet.build(2), "bfloat16"))
+    assert converted.pop("down1_conv1") == converted.pop("probability") == "float32"
+    assert converted.pop("image") == "float32"
+    assert set(converted.values()) == {"bfloat16"}
+
+
+def test_what_surrounds_the_ends_stays_as_it_is():
+    network = keras.Sequential(
+        [
+            keras.Input((None, None, 1)),
+            keras.layers.Rescaling(2.0),
+            keras.layers.Conv2D(2, 3, name="first"),
+            keras.layers.Conv2D(2, 3, name="middle"),
+            keras.layers.Conv2D(1, 1, name="last"),
+            keras.layers.Activation("sigmoid", name="end"),
+        ]
+    )
+    converted = types(precision.convert(network, "bfloat16"))
+    assert [name for name, dtype in converted.items() if dtype == "bfloat16"] == ["middle"]
+
+
+def test_models_within_models_are_converted():
+    inner = keras.Sequential(
+        [keras.Input((None, None, 2))]
+        + [keras.layers.Conv2D(2, 3, padding="same", name=f"inner{i}") for i in range(3)],
+        name="encoder",
+    )
+    image = keras.Input((None, None, 1))
+    x = keras.layers.Conv2D(2, 3, padding="same", name="first")(image)
+    network = keras.Model(image, keras.layers.Conv2D(1, 1, name="last")(inner(x)))
+    converted = types(precision.convert(network, "bfloat16"))
+    assert {converted[f"inner{i}"] for i in range(3)} == {"bfloat16"}
+    assert converted["first"] == converted["last"] == "float32"
+
+
+def test_the_weights_are_the_same_but_for_rounding():
+    network = unet.build(2)
+    converted = precision.convert(network, "bfloat16")
+    for new, old in zip(converted.weights, network.weights, strict=True):
+        np.testing.assert_allclose(
+            np.asarray(new.numpy(), np.float32), old.numpy(), rtol=2**-8, atol=1e-30
+        )
+
+
+def test_the_probabilities_are_nearly_the_same():
+    keras.utils.set_random_seed(3)
+    network = unet.build(4)
+    image = precision.probe(64, 48, 1)
+    exact, rounded = network(image), precision.convert(network, "bfloat16")(image)
+    assert rounded.dtype == "float32"
+    np.testing.assert_allclose(rounded, exact, atol=0.02)
+    assert not np.array_equal(rounded, exact)
+
+
+def test_what_has_no_layers_cannot_be_converted():
+    with pytest.raises(ValueError, match="cannot be copied"):
+        precision.convert(lambda images, training: images, "bfloat16")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_probe_is_a_picture_and_always_the_same(channels):
+    image = precision.probe(40, 56, channels)
+    assert (image.shape, image.dtype) == ((1, 40, 56, channels), np.float32)
+    assert 0 <= image.min() < 0.3 < 0.6 < image.max() <= 1
+    np.testing.assert_array_equal(image, precision.probe(40, 56, channels))
+
+
+def test_agreement_counts_pixels():
+    one = np.array([0.1, 0.6, 0.8, 0.3]).reshape(1, 2, 2, 1)
+    other = np.array([0.1, 0.4, 0.9, 0.2]).reshape(1, 2, 2, 1)
+    assert precision.agreement(one, other, 0.5) == 0.75
+    classes = np.concatenate([one, other], axis=-1)
+    assert precision.agreement(classes, classes[..., ::-1], 0.5) == 0.25
+
+
+def fragile():
+    """Between its ends intensities are so large that bfloat16 cannot tell them apart."""
+
+    def shifted(by):
+        return keras.layers.Conv2D(
+            1, 1, kernel_initializer="ones", bias_initializer=keras.initializers.Constant(by)
+        )
+
+    layers = [keras.Input((None, None, 1)), shifted(0), shifted(64), shifted(-64)]
+    return keras.Sequential(layers)
+
+
+@pytest.fixture
+def _machine_with_bfloat16(monkeypatch):
+    monkeypatch.setattr(precision, "fastest", lambda: "bfloat16")
+
+
+def warm(network, asked):
+    model = network if hasattr(network, "network") else from_network(network, "it.keras")
+    engine = Engine(model, precision=asked)
+    engine.warm_up()
+    return engine
+
+
+def probed(engine):
+    return engine.predict(precision.probe(64, 64, 1))
+
+
+@pytest.mark.usefixtures("_machine_with_bfloat16")
+def test_auto_takes_what_is_fastest(caplog):
+    caplog.set_level(logging.INFO)
+    model = load(EMBEDDED)
+    exact = probed(Engine(model))
+    rounded = probed(warm(model, "auto"))
+    np.testing.assert_allclose(rounded, exact, atol=0.1)
+    assert not np.array_equal(rounded, exact)
+    assert "computing in bfloat16" in caplog.text
+
+
+@pytest.mark.usefixtures("_machine_with_bfloat16")
+def test_auto_stays_in_float32_where_the_masks_would_change(caplog):
+    caplog.set_level(logging.INFO)
+    engine = warm(fragile(), "auto")
+    np.testing.assert_allclose(probed(engine), precision.probe(64, 64, 1), atol=1e-4)
+    assert "computing in float32; in bfloat16: its masks agree" in caplog.text
+    assert engine._bytes_per_pixel >= 0
+
+
+@pytest.mark.usefixtures("_machine_with_bfloat16")
+def test_auto_stays_in_float32_where_nothing_can_be_converted(tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    tiny_models.identity().export(tmp_path, verbose=False)
+    image = precision.probe(64, 64, 1)
+    np.testing.assert_allclose(probed(warm(load(tmp_path), "auto")), image, atol=1e-6)
+    assert "computing in float32; in bfloat16: its layers cannot be copied" in caplog.text
+
+
+def test_auto_is_float32_on_a_machine_without(monkeypatch):
+    monkeypatch.setattr(precision, "fastest", lambda: "float32")
+    monkeypatch.setattr(precision, "convert", None)
+    np.testing.assert_allclose(
+        probed(warm(fragile(), "auto")), precision.probe(64, 64, 1), atol=1e-4
+    )
+
+
+def test_bfloat16_is_taken_where_it_is_asked_for():
+    assert set(np.unique(probed(warm(fragile(), "bfloat16")))) <= {0.0, 0.5, 1.0}
+
+
+def test_bfloat16_is_refused_where_it_cannot_be(tmp_path):
+    tiny_models.identity().export(tmp_path, verbose=False)
+    with pytest.raises(SettingsError, match=r"UNET_PRECISION is bfloat16.*leave the setting out"):
+        warm(load(tmp_path), "bfloat16")
