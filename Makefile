@@ -35,6 +35,10 @@ test-container: ## build the image, and run the tests that run it in a Docker en
 	@scripts/setup.sh --dev
 	@$(VENV)/bin/pytest -m container
 
+bench: ## how fast it is, beside others: prints tables; QUICK=1: in two minutes, without others
+	@scripts/setup.sh --dev
+	@$(VENV)/bin/python benchmark/run.py $(if $(QUICK),--quick)
+
 measure: ## size, start-up and memory of the image IMAGE: prints a table
 	@scripts/setup.sh --dev
 	@$(VENV)/bin/python scripts/measure_container.py $(IMAGE)
@@ -50,10 +54,12 @@ lock: ## resolve the pins of pyproject.toml into the requirements files
 	@scripts/setup.sh --dev
 	@$(COMPILE) -o requirements.txt
 	@$(COMPILE) -o requirements-dev.txt --group dev -c requirements.txt
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+	  benchmark/peers/requirements.in -o benchmark/peers/requirements.txt
 	@$(COMPILE) -o requirements-gpu.txt --extra gpu --no-emit-package tensorflow-cpu -c requirements.txt
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-peers out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo serve test image test-container measure lint lock clean
+.PHONY: help setup demo serve test image test-container bench measure lint lock clean

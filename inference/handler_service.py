@@ -8,6 +8,7 @@ https://github.com/awslabs/multi-model-server/blob/master/mms/model_loader.py
 
 import contextlib
 import fcntl
+import gc
 import logging
 import os
 import sys
@@ -164,6 +165,9 @@ class HandlerService(DefaultHandlerService):
 
         imported = time.perf_counter()
         super().initialize(context)
+        # what is there now stays; garbage collection need not look through it during requests
+        gc.collect()
+        gc.freeze()
         logger.info(
             "model %s is ready: %.2f s for TensorFlow, %.2f s to load it and to warm it up",
             context.model_name,

@@ -1,17 +1,19 @@
 """Decoding: every format that is read, and everything that is wrong with a body."""
 
 import contextlib
+import gc
 import os
 
 import numpy as np
+import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import bodies
 from bad_bodies import BAD, GOOD_NPY, GOOD_NPZ, GOOD_PNG, MAX_PIXELS
 from bodies import GRAY, RGB, STACK
-from segmentation import media_types
+from segmentation import media_types, request
 from segmentation.errors import RequestError
 from segmentation.images import from_array
 from segmentation.media_types import ANY_IMAGE, CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
@@ -168,3 +170,48 @@ def test_every_supported_type_has_a_decoder():
         with pytest.raises(RequestError) as caught:
             decode(b"?", name, MAX_PIXELS)
         assert caught.value.status == 400
+
+
+NUMBERS = st.one_of(st.integers(-1, 256), st.booleans(), st.floats(0, 255), st.none(), st.just("1"))
+BYTES = st.integers(0, 255)
+
+
+def nested(values):
+    def of(length):
+        return st.lists(values, min_size=length, max_size=length)
+
+    sizes = st.tuples(*[st.integers(1, 3)] * 4)
+    rows = sizes.flatmap(lambda n: st.lists(of(n[0]), min_size=n[1], max_size=n[1]))
+    return st.one_of(rows, st.lists(rows, max_size=3), st.lists(st.lists(rows, max_size=2)), values)
+
+
+def outcome(content):
+    try:
+        pixels = decode(orjson.dumps(content), JSON, MAX_PIXELS).pixels
+        return pixels.shape, pixels.astype(float).tolist()
+    except RequestError as exc:
+        return str(exc)
+
+
+@pytest.mark.parametrize("values", [BYTES, NUMBERS])
+@given(data=st.data())
+@settings(deadline=None)
+def test_small_whole_numbers_are_read_as_all_others_are(values, data):
+    content = data.draw(nested(values))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(request, "_eight_bits", None)  # a TypeError: the general way is taken
+        expected = outcome(content)
+    assert outcome(content) == expected
+
+
+def test_json_that_is_nested_too_deep_is_refused():
+    body = b"[" * 900 + b"1" + b"]" * 900
+    with pytest.raises(RequestError):
+        decode(body, JSON, MAX_PIXELS)
+
+
+def test_garbage_is_collected_again_after_decoding():
+    for body in (b"[[1, 2]]", b"[[1, 2"):
+        with contextlib.suppress(RequestError):
+            decode(body, JSON, MAX_PIXELS)
+        assert gc.isenabled()

@@ -20,7 +20,7 @@ from typing import Any
 
 import h5py
 
-from . import machine, saved_model, weights
+from . import machine, saved_model
 from .errors import ModelError, OutOfMemory
 
 METADATA = "model.json"
@@ -161,6 +161,8 @@ def _load_network(path: Path) -> Any:
             _refuse_links(file, path)
             config = file.attrs.get("model_config")
             if config is None:
+                from . import weights
+
                 return weights.load_unet(file)
     _refuse_lambda(config if isinstance(config, str) else config.decode(), path)
     import keras

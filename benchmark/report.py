@@ -1,0 +1,72 @@
+"""Tables and a picture of what was measured."""
+
+from pathlib import Path
+
+BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#999999"
+
+
+def tables(result: dict) -> str:
+    """Markdown."""
+    lines = []
+    for part, rows in result.items():
+        nested = all(isinstance(row, dict) for row in rows.values())
+        titles = list(next(iter(rows.values()))) if nested else [""]
+        lines += ["", f"| {part} | " + " | ".join(titles) + " |", "|---" * (1 + len(titles)) + "|"]
+        for name, row in rows.items():
+            values = row.values() if nested else [row]
+            lines.append(f"| {name} | " + " | ".join(map(str, values)) + " |")
+    return "\n".join(lines)
+
+
+def plot(result: dict, path: Path) -> None:
+    """Latency of each server, throughput by clients, time and memory by size."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    latencies = [name for name in result if name.startswith("one client")]
+    figure, axes = plt.subplots(
+        1, len(latencies) + 2, figsize=(4.5 * (len(latencies) + 2), 3.8), layout="constrained"
+    )
+    for axis, name in zip(axes, latencies, strict=False):
+        _latency(axis, name, result[name])
+    _throughput(axes[-2], result["several clients"])
+    _sizes(axes[-1], result["sizes"])
+    facts = result["machine"]
+    figure.suptitle(f"{facts['CPU']}, {facts['flags']}, {facts['date']}", fontsize=9)
+    figure.savefig(path, dpi=80)
+    plt.close(figure)
+
+
+def _latency(axis, name: str, rows: dict) -> None:
+    names = list(rows)[::-1]
+    values = [rows[n]["p50, ms"] for n in names]
+    kinds = {"b": ORANGE, "o": BLUE}  # the bare engine, ours
+    bars = axis.barh(names, values, color=[kinds.get(n[0], GRAY) for n in names])
+    axis.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)
+    axis.set(title=f"512×512, {name}", xlabel="p50, ms", xlim=(0, 1.15 * max(values)))
+
+
+def _throughput(axis, rows: dict) -> None:
+    formats = dict.fromkeys(name.split(", ")[0] for name in rows)
+    for kind, mark in zip(formats, "os^", strict=True):
+        points = {
+            name.split(", ")[1]: row["images/s"]
+            for name, row in rows.items()
+            if name.startswith(kind)
+        }
+        axis.plot(list(points), list(points.values()), f"{mark}-", label=kind)
+    axis.set(title="512×512, one worker", xlabel="clients", ylabel="images/s", ylim=(0, None))
+    axis.legend()
+
+
+def _sizes(axis, rows: dict) -> None:
+    sides = [name.split("×")[0] for name in rows]
+    axis.plot(sides, [row["µs per pixel"] for row in rows.values()], "o-", color=BLUE)
+    axis.set(title="by size, PNG", xlabel="side, pixels", ylabel="µs per pixel", ylim=(0, None))
+    memory = axis.twinx()
+    grown = [row["worker grew by, MB"] for row in rows.values()]
+    memory.plot(sides, grown, "s--", color=ORANGE)
+    memory.set_ylabel("worker grew by, MB (dashed)")
+    memory.set_ylim(0, None)
