@@ -115,7 +115,9 @@ def _started(
 
 
 def _end(process: subprocess.Popen) -> None:
-    children = psutil.Process(process.pid).children(recursive=True)
+    children = []
+    with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself
+        children = psutil.Process(process.pid).children(recursive=True)
     process.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(20)
@@ -152,6 +154,8 @@ def stock(model_dir: Path) -> Iterator[Server]:
             "SAGEMAKER_BASE_DIR": folder,
             "MMS_INFERENCE_ADDRESS": url,
             "MMS_MANAGEMENT_ADDRESS": f"http://127.0.0.1:{free_port()}",
+            # where the toolkit finds multi-model-server
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         command = [sys.executable, HERE / "stock" / "entrypoint.py"]
         with _started(command, url, lambda: _answers(url), **own) as server:
