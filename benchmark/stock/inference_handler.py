@@ -13,7 +13,6 @@ class InferenceHandler(DefaultInferenceHandler):
         return keras.saving.load_model(path, compile=False)
 
     def default_predict_fn(self, data, model, context=None):
-        """{"instances": (H, W) intensities 0–255} -> (H, W) uint8 mask, 255 or 0."""
-        image = np.asarray(data["instances"])
-        probabilities = model.predict(image[None, ..., None] / 255)
+        """(H, W) intensities 0–255 -> (H, W) uint8 mask, 255 or 0."""
+        probabilities = model.predict(data[None, ..., None] / 255)
         return np.where(probabilities[0, ..., 0] > 0.5, 255, 0).astype(np.uint8)
