@@ -33,11 +33,14 @@ def png(image: np.ndarray) -> Body:
     return file.getvalue(), "image/png"
 
 
-def in_turns(actions: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, Row]:
+def in_turns(
+    actions: Mapping[str, Callable[[], float]], rounds: int, base: str = "bare"
+) -> dict[str, Row]:
     """Take the time of each action once a round; the first one is what the others are compared to.
 
     Args:
         actions: name -> what gives the seconds that it took.
+        base: what the first one is called in titles.
 
     Returns:
         name -> the first call, percentiles, and the ratio of medians with the quartiles of the
@@ -48,13 +51,13 @@ def in_turns(actions: Mapping[str, Callable[[], float]], rounds: int) -> dict[st
     for _ in range(rounds):
         for name, action in actions.items():
             seconds[name].append(action())
-    base, *_ = seconds.values()
+    compared, *_ = seconds.values()
     return {
         name: {"first, ms": ms(first[name])}
         | percentiles(measured)
         | {
-            "÷ bare": ratio(measured, base),
-            "− bare, ms": ms(statistics.median(measured) - statistics.median(base)),
+            f"÷ {base}": ratio(measured, compared),
+            f"− {base}, ms": ms(statistics.median(measured) - statistics.median(compared)),
         }
         for name, measured in seconds.items()
     }

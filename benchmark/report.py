@@ -1,5 +1,6 @@
 """Tables and a picture of what was measured."""
 
+import statistics
 from pathlib import Path
 
 BLUE, ORANGE, GRAY = "#0072b2", "#d55e00", "#999999"
@@ -25,10 +26,9 @@ def plot(result: dict, path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    latencies = [name for name in result if name.startswith("one client")]
-    figure, axes = plt.subplots(
-        1, len(latencies) + 2, figsize=(4.5 * (len(latencies) + 2), 3.8), layout="constrained"
-    )
+    latencies = [name for name in ("one client", "others, JSON, 64 filters") if name in result]
+    count = len(latencies) + 2
+    figure, axes = plt.subplots(1, count, figsize=(4.5 * count, 3.8), layout="constrained")
     for axis, name in zip(axes, latencies, strict=False):
         _latency(axis, name, result[name])
     _throughput(axes[-2], result["several clients"])
@@ -40,12 +40,17 @@ def plot(result: dict, path: Path) -> None:
 
 
 def _latency(axis, name: str, rows: dict) -> None:
-    names = list(rows)[::-1]
-    values = [rows[n]["p50, ms"] for n in names]
-    kinds = {"b": ORANGE, "o": BLUE}  # the bare engine, ours
-    bars = axis.barh(names, values, color=[kinds.get(n[0], GRAY) for n in names])
+    values = {row: figures["p50, ms"] for row, figures in rows.items()}
+    ours = [figures["ours, p50, ms"] for figures in rows.values() if "ours, p50, ms" in figures]
+    if ours:
+        values = {"ours": statistics.median(ours)} | values
+    colors = {"bare": ORANGE, "ours": BLUE}
+    bars = axis.barh(
+        list(values), list(values.values()), color=[colors.get(n[:4], GRAY) for n in values]
+    )
     axis.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)
-    axis.set(title=f"512×512, {name}", xlabel="p50, ms", xlim=(0, 1.15 * max(values)))
+    axis.invert_yaxis()
+    axis.set(title=f"512×512, {name}", xlabel="p50, ms", xlim=(0, 1.15 * max(values.values())))
 
 
 def _throughput(axis, rows: dict) -> None:

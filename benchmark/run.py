@@ -38,6 +38,7 @@ from synthetic import section  # noqa: E402
 
 EMBEDDED = ROOT / "models" / "unet-membrane"
 CLIENTS = (1, 2, 4, 8)
+STOCK = "stock toolkit"
 
 
 @dataclass(frozen=True)
@@ -85,17 +86,19 @@ def parts_of(plan: Plan, folder: Path) -> dict[str, Callable[[], object]]:
     few = max(4, plan.rounds // 4)
     parts: dict[str, Callable[[], object]] = {
         "start": lambda: starts(plan.starts),
-        "one client": lambda: one_client(EMBEDDED, plan.rounds, plan.everything),
+        "one client": lambda: one_client(EMBEDDED, plan.rounds),
         "several clients": lambda: several_clients(plan.requests),
-        "eight clients": lambda: eight_clients(EMBEDDED, few, plan.requests // 2),
+        "eight clients": lambda: eight_clients(EMBEDDED, few, plan.requests),
         "sizes": lambda: sizes(plan.sizes),
     }
     if plan.everything:
         # random weights are as fast as trained ones, but too undecided for `auto`
         wide = {"UNET_PRECISION": precision.fastest()}
         unet.build(filters=64).save(folder / "unet.keras")
-        parts["one client, 64 filters"] = lambda: one_client(folder, 10, True, **wide)
-        parts["eight clients, 64 filters"] = lambda: eight_clients(folder, few // 2, 8, **wide)
+        parts["one client, 64 filters"] = lambda: one_client(folder, 10, **wide)
+        parts["eight clients, 64 filters"] = lambda: eight_clients(folder, 3, 8, **wide)
+        parts["others, JSON"] = lambda: others(EMBEDDED, plan.rounds)
+        parts["others, JSON, 64 filters"] = lambda: others(folder, 10, **wide)
     return parts
 
 
@@ -141,33 +144,42 @@ def starts(count: int) -> Row:
     return row | {"first ÷ following": round(statistics.median(ratios), 2)}
 
 
-def one_client(model_dir: Path, rounds: int, others: bool, **settings: str) -> dict[str, Row]:
-    """512×512, one request at a time; the others get and give JSON."""
+def one_client(model_dir: Path, rounds: int, **settings: str) -> dict[str, Row]:
+    """512×512, one request at a time, beside the bare engine."""
     image = section(1)[0]
-    sent = bodies(image)
-    with contextlib.ExitStack() as stack:
-        one = stack.enter_context(
-            targets.bare(model_dir, image, 1, machine.available_cpus(), **settings)
-        )
-        server = stack.enter_context(targets.ours(model_dir, **settings))
-        servers = {"ours": server}
-        actions: dict[str, Callable[[], float]] = {"bare engine": lambda: one.run(1)[0]}
-        for name, body in sent.items():
+    cpus = machine.available_cpus()
+    with (
+        targets.bare(model_dir, image, 1, cpus, **settings) as engine,
+        targets.ours(model_dir, **settings) as server,
+    ):
+        actions: dict[str, Callable[[], float]] = {"bare engine": lambda: engine.run(1)[0]}
+        for name, body in bodies(image).items():
             actions[f"ours, {name}"] = functools.partial(server.post, *body)
-        if others:
-            contexts = {name: targets.peer(name, model_dir) for name in targets.PEERS}
-            contexts["stock toolkit"] = targets.stock(model_dir)
-            bare_array = json.dumps(image.tolist()).encode(), "application/json"
-            for name, context in contexts.items():
-                servers[name] = stack.enter_context(context)
-                # the toolkit's decoder takes no object with "instances"
-                body = bare_array if name == "stock toolkit" else sent["JSON"]
-                actions[f"{name}, JSON"] = functools.partial(servers[name].post, *body)
         rows = in_turns(actions, rounds)
-        for name, asked in servers.items():
-            if asked.failures:
-                sys.exit(f"{name} failed {asked.failures} requests:\n{asked.log()[-3000:]}")
+        server.check()
         return rows
+
+
+def others(model_dir: Path, rounds: int, **settings: str) -> dict[str, Row]:
+    """512×512 as JSON, one request at a time: ours and each of the others, two at a time."""
+    image = section(1)[0]
+    ask = bodies(image)["JSON"]
+    rows: dict[str, Row] = {}
+    with targets.ours(model_dir, **settings) as server:
+        for name in (*targets.PEERS, STOCK):
+            # the toolkit's decoder takes no object with "instances"
+            body = (json.dumps(image.tolist()).encode(), ask[1]) if name == STOCK else ask
+            context = targets.stock(model_dir) if name == STOCK else targets.peer(name, model_dir)
+            with context as other:
+                pair = {
+                    "ours": functools.partial(server.post, *ask),
+                    name: functools.partial(other.post, *body),
+                }
+                found = in_turns(pair, rounds, base="ours")
+                other.check()
+            rows |= {name: found[name] | {"ours, p50, ms": found["ours"]["p50, ms"]}}
+        server.check()
+    return rows
 
 
 def several_clients(count: int) -> dict[str, Row]:
@@ -199,9 +211,7 @@ def eight_clients(model_dir: Path, rounds: int, count: int, **settings: str) -> 
             )
         for _ in range(rounds):
             for name, engine in engines.items():
-                each = engine.run(max(2, count // len(engines)))
-                processes = len(each) // max(2, count // len(engines))
-                rates.setdefault(name, []).append(processes / statistics.mean(each))
+                rates.setdefault(name, []).append(engine.rate(count))
             for name, server in servers.items():
                 last[name] = at_once(server, body, 8, count)
                 rates.setdefault(name, []).append(float(str(last[name]["images/s"])))

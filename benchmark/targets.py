@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -60,6 +61,11 @@ class Server:
         if answer.status_code != 200 or not answer.content:
             self.failures += 1
         return seconds
+
+    def check(self) -> None:
+        """End with its log, if a request failed."""
+        if self.failures:
+            sys.exit(f"{self.failures} requests failed:\n{self.log()[-5000:]}")
 
     def log(self) -> str:
         return self._log.read_text(errors="replace")
@@ -203,6 +209,11 @@ class Bare:
             process.stdin.flush()
         return [s for process in self._processes for s in json.loads(_line(process))]
 
+    def rate(self, count: int) -> float:
+        """Images per second, of so many in all."""
+        each = self.run(-(-count // len(self._processes)))
+        return len(self._processes) / statistics.mean(each)
+
 
 def _line(process: subprocess.Popen) -> str:
     assert process.stdout
@@ -223,7 +234,7 @@ def bare(
         for _ in range(processes):
             process = subprocess.Popen(
                 [sys.executable, HERE / "bare.py", model_dir, path],
-                env=os.environ | {"OMP_NUM_THREADS": str(threads)} | settings,
+                env=os.environ | {"TF_NUM_INTRAOP_THREADS": str(threads)} | settings,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -40,6 +40,8 @@ ENDPOINTS = HERE / "mms_endpoints" / "build"
 # in the folder of a run:
 JAVA_ARGUMENTS = "java.args"
 LOAD_ERRORS = "load-errors"
+# TensorFlow knows nothing of cgroups' quotas, nor reads the first, which other libraries do
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 PID_FILE = ".model_server.pid"  # as MMS's launcher calls it
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
@@ -124,12 +126,12 @@ def server_environment(
     Raises:
         ServerFailed: there is no model directory.
     """
-    defaults = {
+    threads = settings.threads or max(1, available_cpus() // settings.workers)
+    defaults = dict.fromkeys(THREADS, given.get("OMP_NUM_THREADS") or str(threads)) | {
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.max_payload_mb),
         # the toolkit raises the limit of requests only; an answer comes with headers around it
         "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),
-        "OMP_NUM_THREADS": str(max(1, available_cpus() // settings.workers)),
         "SAGEMAKER_BASE_DIR": "/opt/ml",
         "TF_CPP_MIN_LOG_LEVEL": "1",  # warnings; otherwise a screen full at each start
         # the same address means: with it in multi-model mode, and nowhere otherwise (Server.java)
@@ -155,7 +157,7 @@ def server_environment(
         ),
     }
     if settings.threads:
-        fixed["OMP_NUM_THREADS"] = str(settings.threads)
+        fixed |= dict.fromkeys(THREADS, str(settings.threads))
     # an empty variable counts as not set, as in Settings
     environment = defaults | {name: value for name, value in given.items() if value} | fixed
     (run / LOAD_ERRORS).mkdir()

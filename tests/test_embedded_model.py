@@ -94,3 +94,10 @@ def test_a_long_request_logs_its_progress(server):
     large = np.tile(synthetic.section(7)[0], (4, 4))
     assert server.invoke(bodies.png(large), headers=headers).status_code == 200
     assert " of 9 tiles done" in server.log()
+
+
+def test_tensorflow_has_as_many_threads_as_it_is_given():
+    with serve(MODEL_DIR, UNET_THREADS="7") as server:
+        tasks = [p for d in server.descendants() for p in Path(f"/proc/{d.pid}/task").iterdir()]
+        names = [(task / "comm").read_text().strip() for task in tasks]
+    assert names.count("tf_Compute") == 7

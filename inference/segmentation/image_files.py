@@ -2,6 +2,7 @@
 
 import io
 import warnings
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -145,7 +146,9 @@ def encode(planes: np.ndarray, media_type: str) -> bytes:
 
 def _save_options(planes: np.ndarray, media_type: str, others: list[Image.Image]) -> dict:
     if media_type == media_types.PNG:
-        return {"compress_level": 1}  # masks are flat: higher levels cost time and save little
+        if planes.dtype == np.uint8 and planes.ndim == 3:  # a mask is flat: see docs/decisions.md
+            return {"compress_level": 2, "compress_type": zlib.Z_RLE}
+        return {"compress_level": 1}
     if media_type == media_types.JPEG:
         return {"quality": JPEG_QUALITY}
     compression = None if planes.dtype == np.float32 else "tiff_adobe_deflate"

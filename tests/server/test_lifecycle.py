@@ -387,7 +387,8 @@ def test_two_servers_side_by_side(start, model_dir):
 
 def test_threads_follow_cpus_and_workers(start, model_dir):
     with start(model_dir, UNET_THREADS="3") as server:
-        assert invoke(server, b"environment OMP_NUM_THREADS").text == "3"
+        for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS"):
+            assert invoke(server, f"environment {name}".encode()).text == "3"
 
 
 def test_http_1_0_clients_are_answered(start, model_dir):
