@@ -34,19 +34,20 @@ def png(image: np.ndarray) -> Body:
 
 
 def in_turns(
-    actions: Mapping[str, Callable[[], float]], rounds: int, base: str = "bare"
+    actions: Mapping[str, Callable[[], float]], rounds: int, base: str = "bare", warm_up: int = 2
 ) -> dict[str, Row]:
     """Take the time of each action once a round; the first one is what the others are compared to.
 
     Args:
         actions: name -> what gives the seconds that it took.
         base: what the first one is called in titles.
+        warm_up: calls of each before, in a row: Java compiles what has run often.
 
     Returns:
         name -> the first call, percentiles, and the ratio of medians with the quartiles of the
         ratios of single rounds.
     """
-    first = {name: action() for name, action in actions.items()}
+    first = {name: [action() for _ in range(warm_up)][0] for name, action in actions.items()}
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():

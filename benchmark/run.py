@@ -86,7 +86,7 @@ def parts_of(plan: Plan, folder: Path) -> dict[str, Callable[[], object]]:
     few = max(4, plan.rounds // 4)
     parts: dict[str, Callable[[], object]] = {
         "start": lambda: starts(plan.starts),
-        "one client": lambda: one_client(EMBEDDED, plan.rounds),
+        "one client": lambda: one_client(EMBEDDED, plan.rounds, warm_up=plan.rounds),
         "several clients": lambda: several_clients(plan.requests),
         "eight clients": lambda: eight_clients(EMBEDDED, few, plan.requests),
         "sizes": lambda: sizes(plan.sizes),
@@ -98,7 +98,7 @@ def parts_of(plan: Plan, folder: Path) -> dict[str, Callable[[], object]]:
         parts["one client, 64 filters"] = lambda: one_client(folder, 10, **wide)
         parts["eight clients, 64 filters"] = lambda: eight_clients(folder, 3, 8, **wide)
         parts["others, JSON"] = lambda: others(EMBEDDED, plan.rounds)
-        parts["others, JSON, 64 filters"] = lambda: others(folder, 10, **wide)
+        parts["others, JSON, 64 filters"] = lambda: others(folder, 8, **wide)
     return parts
 
 
@@ -144,7 +144,7 @@ def starts(count: int) -> Row:
     return row | {"first ÷ following": round(statistics.median(ratios), 2)}
 
 
-def one_client(model_dir: Path, rounds: int, **settings: str) -> dict[str, Row]:
+def one_client(model_dir: Path, rounds: int, warm_up: int = 2, **settings: str) -> dict[str, Row]:
     """512×512, one request at a time, beside the bare engine."""
     image = section(1)[0]
     cpus = machine.available_cpus()
@@ -155,7 +155,7 @@ def one_client(model_dir: Path, rounds: int, **settings: str) -> dict[str, Row]:
         actions: dict[str, Callable[[], float]] = {"bare engine": lambda: engine.run(1)[0]}
         for name, body in bodies(image).items():
             actions[f"ours, {name}"] = functools.partial(server.post, *body)
-        rows = in_turns(actions, rounds)
+        rows = in_turns(actions, rounds, warm_up=warm_up)
         server.check()
         return rows
 

@@ -53,8 +53,9 @@ def test_turns_are_taken_round_by_round():
 
         return action
 
-    rows = measure.in_turns({"bare": takes("bare", 0.1), "ours": takes("ours", 0.12)}, rounds=2)
-    assert order == ["bare", "ours"] * 3
+    actions = {"bare": takes("bare", 0.1), "ours": takes("ours", 0.12)}
+    rows = measure.in_turns(actions, rounds=2, warm_up=3)
+    assert order == ["bare"] * 3 + ["ours"] * 3 + ["bare", "ours"] * 2
     assert rows["ours"]["p50, ms"] == 120.0
     assert rows["ours"]["÷ bare"] == "1.20 (1.20–1.20)"
     assert rows["ours"]["− bare, ms"] == 20.0

@@ -85,11 +85,12 @@ def test_the_weights_are_the_same_but_for_rounding():
         )
 
 
-def test_the_probabilities_are_nearly_the_same():
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_the_probabilities_are_nearly_the_same(dtype):
     keras.utils.set_random_seed(3)
     network = unet.build(4)
     image = precision.probe(64, 48, 1)
-    exact, rounded = network(image), precision.convert(network, "bfloat16")(image)
+    exact, rounded = network(image), precision.convert(network, dtype)(image)
     assert rounded.dtype == "float32"
     np.testing.assert_allclose(rounded, exact, atol=0.02)
     assert not np.array_equal(rounded, exact)
