@@ -47,7 +47,9 @@ def in_turns(
         name -> the first call, percentiles, and the ratio of medians with the quartiles of the
         ratios of single rounds.
     """
-    first = {name: [action() for _ in range(warm_up)][0] for name, action in actions.items()}
+    first = {}
+    for name, action in actions.items():
+        first[name], *_ = (action() for _ in range(warm_up))
     seconds: dict[str, list[float]] = {name: [] for name in actions}
     for _ in range(rounds):
         for name, action in actions.items():

@@ -62,7 +62,9 @@ def _throughput(axis, rows: dict) -> None:
             if name.startswith(kind)
         }
         axis.plot(list(points), list(points.values()), f"{mark}-", label=kind)
-    axis.set(title="512×512, one worker", xlabel="clients", ylabel="images/s", ylim=(0, None))
+    highest = max(row["images/s"] for row in rows.values())
+    axis.set(title="512×512, one worker", xlabel="clients", ylabel="images/s")
+    axis.set_ylim(0, 1.2 * highest)
     axis.legend()
 
 

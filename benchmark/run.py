@@ -86,7 +86,7 @@ def parts_of(plan: Plan, folder: Path) -> dict[str, Callable[[], object]]:
     few = max(4, plan.rounds // 4)
     parts: dict[str, Callable[[], object]] = {
         "start": lambda: starts(plan.starts),
-        "one client": lambda: one_client(EMBEDDED, plan.rounds, warm_up=plan.rounds),
+        "one client": lambda: one_client(EMBEDDED, plan.rounds, plan.rounds),
         "several clients": lambda: several_clients(plan.requests),
         "eight clients": lambda: eight_clients(EMBEDDED, few, plan.requests),
         "sizes": lambda: sizes(plan.sizes),
@@ -95,7 +95,7 @@ def parts_of(plan: Plan, folder: Path) -> dict[str, Callable[[], object]]:
         # random weights are as fast as trained ones, but too undecided for `auto`
         wide = {"UNET_PRECISION": precision.fastest()}
         unet.build(filters=64).save(folder / "unet.keras")
-        parts["one client, 64 filters"] = lambda: one_client(folder, 10, **wide)
+        parts["one client, 64 filters"] = lambda: one_client(folder, 10, 2, **wide)
         parts["eight clients, 64 filters"] = lambda: eight_clients(folder, 3, 8, **wide)
         parts["others, JSON"] = lambda: others(EMBEDDED, plan.rounds)
         parts["others, JSON, 64 filters"] = lambda: others(folder, 8, **wide)

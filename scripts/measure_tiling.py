@@ -36,16 +36,24 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=2048, help="of a mosaic (default: %(default)s)")
     parser.add_argument("--mosaics", type=int, default=2, help="(default: %(default)s)")
     parser.add_argument("--tile", type=int, default=TILE_SIZE, help="(default: %(default)s)")
+    parser.add_argument("--precision", default="float32", help="(default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("out/tiling"))
     options = parser.parse_args()
 
     model = artifacts.load(options.model_dir)
     threshold = model.threshold or 0.5
+
+    def warm_engine(tile_size: int, overlap: int | None = None) -> Engine:
+        engine = Engine(model, tile_size, overlap, precision=options.precision)
+        engine.warm_up()
+        return engine
+
     pictures = [mosaic(options.images, options.side, i) for i in range(options.mosaics)]
-    whole = [Engine(model, tile_size=options.side).predict(p, 1 / 255) for p in pictures]
+    untiled = warm_engine(options.side)
+    whole = [untiled.predict(picture, 1 / 255) for picture in pictures]
     rows = []
     for overlap in tqdm(OVERLAPS, unit="overlap", disable=None):
-        engine = Engine(model, tile_size=options.tile, overlap=overlap)
+        engine = warm_engine(options.tile, overlap)
         for kind, predict in (("crop", cropped), ("blend", blended)):
             begun = time.perf_counter()
             tiled = [predict(engine, picture, overlap) for picture in pictures]

@@ -1,5 +1,6 @@
 """Running a model on images of any size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -245,3 +246,20 @@ def test_a_large_section_is_exact(weights):
     keras.utils.set_random_seed(4)
     model = load(EMBEDDED) if weights == "embedded" else from_network(unet.build(filters=16))
     assert difference(model, (1537, 1023), 512) < 1e-3
+
+
+def test_nothing_is_traced_after_the_warm_up():
+    """A traced function runs its Python code once for each trace."""
+    network, traces = deep_network(), []
+
+    def traced(images, training):
+        traces.append(images.shape)
+        return network(images, training=training)
+
+    engine = Engine(replace(from_network(network), network=traced), tile_size=64)
+    engine.warm_up()
+    before = len(traces)
+    for size in SIZES:
+        engine.predict(picture(*size), 1 / 255)
+        engine.predict(np.concatenate([picture(*size)] * 3), 1 / 255)
+    assert len(traces) == before > 0
