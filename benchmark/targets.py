@@ -101,6 +101,7 @@ def _started(
             process = subprocess.Popen(
                 command,
                 env=os.environ | {"TMPDIR": folder} | environment,
+                cwd=folder,  # MMS writes its logs there
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

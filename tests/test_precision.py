@@ -1,4 +1,4 @@
-"""Networks in 16 bits."""
+"""The choice of the precision."""
 
 import logging
 from pathlib import Path
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tiny_models
-from segmentation import precision, unet
+from segmentation import precision
 from segmentation.artifacts import from_network, load
 from segmentation.engine import Engine
 from segmentation.errors import SettingsError
@@ -34,71 +34,6 @@ def test_a_cpu_without_flags_is_taken_for_a_plain_one(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nFeatures\t: fp asimd bf16\n")
     assert precision.fastest(cpuinfo) == "float32"
-
-
-def types(network):
-    return {layer.name: layer.compute_dtype for layer in precision._layers(network)}
-
-
-def test_the_two_ends_stay_as_they_are():
-    converted = types(precision.convert(unet.build(2), "bfloat16"))
-    assert converted.pop("down1_conv1") == converted.pop("probability") == "float32"
-    assert converted.pop("image") == "float32"
-    assert set(converted.values()) == {"bfloat16"}
-
-
-def test_what_surrounds_the_ends_stays_as_it_is():
-    network = keras.Sequential(
-        [
-            keras.Input((None, None, 1)),
-            keras.layers.Rescaling(2.0),
-            keras.layers.Conv2D(2, 3, name="first"),
-            keras.layers.Conv2D(2, 3, name="middle"),
-            keras.layers.Conv2D(1, 1, name="last"),
-            keras.layers.Activation("sigmoid", name="end"),
-        ]
-    )
-    converted = types(precision.convert(network, "bfloat16"))
-    assert [name for name, dtype in converted.items() if dtype == "bfloat16"] == ["middle"]
-
-
-def test_models_within_models_are_converted():
-    inner = keras.Sequential(
-        [keras.Input((None, None, 2))]
-        + [keras.layers.Conv2D(2, 3, padding="same", name=f"inner{i}") for i in range(3)],
-        name="encoder",
-    )
-    image = keras.Input((None, None, 1))
-    x = keras.layers.Conv2D(2, 3, padding="same", name="first")(image)
-    network = keras.Model(image, keras.layers.Conv2D(1, 1, name="last")(inner(x)))
-    converted = types(precision.convert(network, "bfloat16"))
-    assert {converted[f"inner{i}"] for i in range(3)} == {"bfloat16"}
-    assert converted["first"] == converted["last"] == "float32"
-
-
-def test_the_weights_are_the_same_but_for_rounding():
-    network = unet.build(2)
-    converted = precision.convert(network, "bfloat16")
-    for new, old in zip(converted.weights, network.weights, strict=True):
-        np.testing.assert_allclose(
-            np.asarray(new.numpy(), np.float32), old.numpy(), rtol=2**-8, atol=1e-30
-        )
-
-
-@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
-def test_the_probabilities_are_nearly_the_same(dtype):
-    keras.utils.set_random_seed(3)
-    network = unet.build(4)
-    image = precision.probe(64, 48, 1)
-    exact, rounded = network(image), precision.convert(network, dtype)(image)
-    assert rounded.dtype == "float32"
-    np.testing.assert_allclose(rounded, exact, atol=0.02)
-    assert not np.array_equal(rounded, exact)
-
-
-def test_what_has_no_layers_cannot_be_converted():
-    with pytest.raises(ValueError, match="cannot be copied"):
-        precision.convert(lambda images, training: images, "bfloat16")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -176,7 +111,6 @@ def test_auto_stays_in_float32_where_nothing_can_be_converted(tmp_path, caplog):
 
 def test_auto_is_float32_on_a_machine_without(monkeypatch):
     monkeypatch.setattr(precision, "fastest", lambda: "float32")
-    monkeypatch.setattr(precision, "convert", None)
     np.testing.assert_allclose(
         probed(warm(fragile(), "auto")), precision.probe(64, 64, 1), atol=1e-4
     )

@@ -26,10 +26,10 @@ from .errors import ModelError, OutOfMemory
 METADATA = "model.json"
 FILE_SUFFIXES = (".keras", ".h5", ".hdf5")
 SAVED_MODEL = saved_model.FILE_NAME
-# measured with 16 and 64 filters: what one more process takes, and a model of b bytes until it has
-# answered its first image
+# more than was measured with 16 and 64 filters: what one more process takes, and what a model does
+# until it has answered its first image, per byte of its files
 RUNTIME_BYTES = 400 * 1024 * 1024
-LOADING_FACTOR = 4
+LOADING_FACTOR = 5
 KINDS = "a .keras file, an .h5 or .hdf5 file, or a SavedModel folder"
 
 

@@ -43,7 +43,7 @@ class Engine:
         precision: "float32"; "bfloat16"; or "auto", the fastest in which the masks stay the same.
 
     Attributes:
-        model: as given; with a network of the chosen precision after the warm-up.
+        model: as given; after the warm-up with a faster network, in the chosen precision.
         stride: heights and widths that the network takes are multiples of it.
         receptive_field: how far an output pixel looks, in pixels to each side; None where the
             layers do not tell, as in a SavedModel. An overlap of twice this makes tiles exact.
@@ -83,13 +83,15 @@ class Engine:
         self._margin = _margin(self._overlap, self._max_tile, self.stride)
 
     def warm_up(self) -> None:
-        """Choose the precision, run the network, check what it gives, fit tiles to the memory.
+        """Choose the precision, make the network faster, check what it gives, fit tiles to memory.
 
         Raises:
             ModelError: it fails, or its output is no probability per pixel.
             SettingsError: it cannot be run in the precision that is asked for.
         """
         if not self._reduce_precision():
+            with contextlib.suppress(ValueError):  # as it is, then
+                self._accelerate(FLOAT32)
             self._run_once()
         if not self._tile_size_given:
             self._fit_tiles_to_memory()
@@ -102,8 +104,7 @@ class Engine:
             return False
         given, run = self.model, self._run
         try:
-            self.model = replace(given, network=precision.convert(given.network, dtype))
-            self._run = _compile(self.model)
+            self._accelerate(dtype)
             self._run_once()
             share = self._agreement_with(given)
             if asked != AUTO or share >= precision.AGREEMENT:
@@ -120,6 +121,12 @@ class Engine:
         logger.info("computing in float32; in %s: %s", dtype, reason)
         self.model, self._run = given, run
         return False
+
+    def _accelerate(self, dtype: str) -> None:
+        from .acceleration import accelerated  # Keras takes long to import
+
+        self.model = replace(self.model, network=accelerated(self.model.network, dtype))
+        self._run = _compile(self.model)
 
     def _agreement_with(self, given: Model) -> float:
         side = precision.PROBE_SIDE

@@ -1,14 +1,6 @@
-"""Networks that compute in 16 bits, where the machine does so faster and the masks stay the same.
+"""Which precision to compute in: 16 bits where that is faster and the masks stay the same."""
 
-Rounding is seen at the two ends of a network: bfloat16 has 8 significant bits, as many as the
-image, and a probability is compared with a threshold. All up to the first convolution, and the last
-one with what follows it, therefore stay in float32; they cost little, and the rest hardly shows.
-Policies of layers: https://keras.io/api/mixed_precision/policy/
-"""
-
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -32,44 +24,6 @@ def fastest(cpuinfo: Path = CPUINFO) -> str:
         if line.startswith("flags"):
             return BFLOAT16 if CPU_FLAGS & set(line.split()) else FLOAT32
     return FLOAT32
-
-
-def convert(network: Any, dtype: str) -> Any:
-    """A copy of a Keras model that computes in ``dtype`` between its first and last convolution.
-
-    Its weights there are kept in that type, too, which halves their memory.
-
-    Raises:
-        ValueError: the model does not consist of layers that Keras can copy.
-    """
-    import keras
-
-    layers = list(_layers(network))
-    kernels = [i for i, layer in enumerate(layers) if any(w.ndim > 1 for w in layer.weights)]
-    inner = {id(layer) for layer in layers[kernels[0] + 1 : kernels[-1]]} if kernels else set()
-
-    def copy(layer: Any) -> Any:
-        config = layer.get_config()
-        if id(layer) in inner and layer.compute_dtype == FLOAT32:
-            config["dtype"] = dtype
-        return type(layer).from_config(config)
-
-    try:
-        converted = keras.models.clone_model(network, clone_function=copy, recursive=True)
-        for new, old in zip(converted.weights, network.weights, strict=True):
-            new.assign(old)
-    except Exception as exc:  # layers may refuse in any way to be built from their configuration
-        raise ValueError(f"its layers cannot be copied: {exc}") from exc
-    return converted
-
-
-def _layers(network: Any) -> Iterator[Any]:
-    """The layers from the input to the output, with those of models within the model."""
-    for layer in getattr(network, "layers", ()):
-        if hasattr(layer, "layers"):
-            yield from _layers(layer)
-        else:
-            yield layer
 
 
 def agreement(one: np.ndarray, other: np.ndarray, threshold: float) -> float:
