@@ -81,7 +81,8 @@ def at_once(server: Server, body: Body, clients: int, count: int) -> Row:
 
 
 def percentiles(seconds: list[float]) -> Row:
-    return {f"p{p}, ms": ms(float(np.percentile(seconds, p))) for p in (50, 95, 99)}
+    found: Row = {f"p{p}, ms": ms(float(np.percentile(seconds, p))) for p in (50, 95, 99)}
+    return found | {"mean, ms": ms(statistics.mean(seconds))}
 
 
 def ratio(measured: list[float], base: list[float]) -> str:

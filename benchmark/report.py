@@ -40,8 +40,9 @@ def plot(result: dict, path: Path) -> None:
 
 
 def _latency(axis, name: str, rows: dict) -> None:
-    values = {row: figures["p50, ms"] for row, figures in rows.items()}
-    ours = [figures["ours, p50, ms"] for figures in rows.values() if "ours, p50, ms" in figures]
+    ours = [figures["ours, mean, ms"] for figures in rows.values() if "ours, mean, ms" in figures]
+    figure = "mean, ms" if ours else "p50, ms"
+    values = {row: figures[figure] for row, figures in rows.items()}
     if ours:
         values = {"ours": statistics.median(ours)} | values
     colors = {"bare": ORANGE, "ours": BLUE}
@@ -50,7 +51,7 @@ def _latency(axis, name: str, rows: dict) -> None:
     )
     axis.bar_label(bars, fmt="%.0f", padding=2, fontsize=8)
     axis.invert_yaxis()
-    axis.set(title=f"512×512, {name}", xlabel="p50, ms", xlim=(0, 1.15 * max(values.values())))
+    axis.set(title=f"512×512, {name}", xlabel=figure, xlim=(0, 1.15 * max(values.values())))
 
 
 def _throughput(axis, rows: dict) -> None:

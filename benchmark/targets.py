@@ -216,6 +216,18 @@ class Bare:
         return len(self._processes) / statistics.mean(each)
 
 
+def steps(model_dir: Path, image: np.ndarray, rounds: int) -> dict[str, dict[str, object]]:
+    """The rows of steps.py."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        path = Path(folder, "image.npy")
+        np.save(path, image)
+        command = [sys.executable, str(HERE / "steps.py"), str(model_dir), str(path), str(rounds)]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
+    if run.returncode:
+        sys.exit(f"steps.py failed:\n{run.stderr[-5000:]}")
+    return json.loads(run.stdout)
+
+
 def _line(process: subprocess.Popen) -> str:
     assert process.stdout
     line = process.stdout.readline()

@@ -22,6 +22,7 @@ def test_the_quick_benchmark(tmp_path):
     assert list(result) == [
         "machine",
         "start",
+        "steps",
         "one client",
         "several clients",
         "eight clients",
