@@ -41,8 +41,11 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         return self._new_engine(artifacts.load(model_dir, self._settings.model_filename))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
-        """Run the model once, so that the first request is as fast as the others."""
-        self._engine_of(model).warm_up()
+        """Warm the engine up, and answer a request, so that the first is as fast as the others."""
+        engine = self._engine_of(model)
+        engine.warm_up()
+        blank = np.zeros((1, *engine.warm_up_size, engine.model.channels), np.uint8)
+        self.default_output_fn(self.default_predict_fn(blank, model), media_types.PNG)
 
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None

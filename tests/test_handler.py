@@ -305,7 +305,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(tmp_path, told
     with pytest.raises(OutOfMemory):
         load(tmp_path)
     assert told()["code"] == 507
-    assert "needs about 404 MB of memory; 300 MB are left; unload" in told()["message"]
+    assert "needs about 405 MB of memory; 300 MB are left; unload" in told()["message"]
 
 
 def test_memory_that_ends_while_a_model_is_loaded(tmp_path, told, monkeypatch):

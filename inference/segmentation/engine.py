@@ -136,8 +136,13 @@ class Engine:
         threshold = 0.5 if given.threshold is None else given.threshold
         return precision.agreement(self._run(probe), expected, threshold)
 
+    @property
+    def warm_up_size(self) -> tuple[int, int]:
+        """Height and width of the image that the warm-up runs."""
+        return self._tile_for(WARM_UP_SIDE, WARM_UP_SIDE)
+
     def _run_once(self) -> None:
-        height, width = self._tile_for(WARM_UP_SIDE, WARM_UP_SIDE)
+        height, width = self.warm_up_size
         image = np.zeros((1, height, width, self.model.channels), np.float32)
         name, rule = self.model.name, "it must give (N, H, W, K) for float32 (N, H, W, C)"
         try:
