@@ -23,7 +23,7 @@ def main(model_dir: str, image: str) -> None:
     engine = Engine(artifacts.load(model_dir), precision=Settings.from_environment().precision)
     engine.warm_up()
     batch = np.load(image)[None, ..., None]
-    threshold = engine.model.threshold or 0.5
+    threshold = engine.model.mask_threshold
     print("ready", flush=True)
     for line in sys.stdin:
         seconds = []

@@ -94,7 +94,8 @@ def parts_of(plan: Plan, folder: Path) -> dict[str, Callable[[], object]]:
     }
     if plan.everything:
         # random weights are as fast as trained ones, but too undecided for `auto`
-        wide = {"UNET_PRECISION": precision.fastest()}
+        bfloat16 = precision.fastest() == precision.BFLOAT16
+        wide = {"UNET_PRECISION": precision.BFLOAT16} if bfloat16 else {}
         unet.build(filters=64).save(folder / "unet.keras")
         parts["steps, 64 filters"] = lambda: targets.steps(folder, section(1)[0], 12)
         parts["one client, 64 filters"] = lambda: one_client(folder, 10, 2, **wide)
@@ -127,6 +128,7 @@ def starts(count: int) -> Row:
         with targets.ours(EMBEDDED) as server:
             first = server.post(*body)
             following = statistics.median(server.post(*body) for _ in range(10))
+            server.check()
             logged = re.search(r"ready: ([\d.]+) s for TensorFlow, ([\d.]+) s", server.log())
             assert logged, "the worker logs what it needed"
         imports, model = map(float, logged.groups())
@@ -180,7 +182,7 @@ def others(model_dir: Path, rounds: int, **settings: str) -> dict[str, Row]:
                     "ours": functools.partial(server.post, *ask),
                     name: functools.partial(other.post, *body),
                 }
-                found = in_turns(pair, rounds, base="ours")
+                found = in_turns(pair, rounds, base="ours", warm_up=5)
                 other.check()
             means = {one: float(str(row["mean, ms"])) for one, row in found.items()}
             rows[name] = found[name] | {
@@ -224,6 +226,8 @@ def eight_clients(model_dir: Path, rounds: int, count: int, **settings: str) -> 
             for name, server in servers.items():
                 last[name] = at_once(server, body, 8, count)
                 rates.setdefault(name, []).append(float(str(last[name]["images/s"])))
+        for server in servers.values():
+            server.check()
     best = max((rates[name] for name in engines), key=statistics.median)
     return {
         name: {"images/s": round(statistics.median(values), 2), "÷ best bare": ratio(values, best)}

@@ -38,7 +38,7 @@ def main(model_dir: str, image: str, rounds: int) -> None:
     rows = in_turns(actions, rounds, base="the first")
     for name, row in rows.items():
         row["CPUs busy, quartiles"] = "–".join(
-            f"{np.percentile(busy[name], p):.1f}" for p in (25, 75)
+            f"{np.percentile(busy[name][-rounds:], p):.1f}" for p in (25, 75)
         )
     print(json.dumps(rows))
 

@@ -9,6 +9,7 @@ Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 
 import contextlib
 import logging
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         return self._engine
 
     def _new_engine(self, model: artifacts.Model) -> Engine:
+        if self._settings.threshold is not None:
+            model = replace(model, threshold=self._settings.threshold)
         return Engine(
             model,
             tile_size=self._settings.tile_size,
@@ -138,8 +141,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
                 f"threshold is {asked.threshold}; this model has {model.classes} classes and "
                 "answers the likeliest one; leave the threshold out"
             )
-        given = (asked.threshold, self._settings.threshold, model.threshold, 0.5)
-        value = next(threshold for threshold in given if threshold is not None)
+        value = model.mask_threshold if asked.threshold is None else asked.threshold
         return lambda probabilities: response.threshold(probabilities, value)
 
 

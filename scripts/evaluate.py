@@ -130,7 +130,7 @@ def main() -> None:
     reduced = Engine(artifacts.load(options.model_dir), precision="bfloat16")
     reduced.warm_up()
     sections = load_sections(options.images, options.labels)
-    threshold = engine.model.threshold or 0.5
+    threshold = engine.model.mask_threshold
     if options.choose_on:
         chosen = [sections[i] for i in positions(options.choose_on, len(sections))]
         answers = predict(engine, chosen)

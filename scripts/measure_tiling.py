@@ -41,7 +41,7 @@ def main() -> None:
     options = parser.parse_args()
 
     model = artifacts.load(options.model_dir)
-    threshold = model.threshold or 0.5
+    threshold = model.mask_threshold
 
     def warm_engine(tile_size: int, overlap: int | None = None) -> Engine:
         engine = Engine(model, tile_size, overlap, precision=options.precision)

@@ -1,8 +1,11 @@
 """Networks that compute the same, faster."""
 
+import logging
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from segmentation import acceleration, precision, unet
@@ -211,6 +214,80 @@ def test_the_engine_takes_the_faster_network(asked):
     engine.warm_up()
     assert len(merged(engine.model.network)) == 4
     assert engine.receptive_field == 123
+
+
+class Halved(keras.Model):
+    """Not what its layers are: a copy made of them gives something else."""
+
+    def __init__(self):
+        image = keras.Input((None, None, 1))
+        layer = layers.Conv2D(1, 3, padding="same", activation="sigmoid")
+        super().__init__(image, layer(image))
+
+    def call(self, inputs, training=None, mask=None):
+        return 0.5 * super().call(inputs, training=training, mask=mask)
+
+
+def test_a_network_that_would_change_stays_as_it_is(caplog):
+    caplog.set_level(logging.INFO)
+    network = Halved()
+    engine = Engine(from_network(network))
+    engine.warm_up()
+    assert engine.model.network is network
+    assert "its layers stay as they are: merged layers change" in caplog.text
+
+
+def test_a_network_that_would_fail_stays_as_it_is(caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    network = unet.build(2)
+    monkeypatch.setattr(UpsampledConv2D, "call", lambda self, inputs: inputs)
+    engine = Engine(from_network(network))
+    engine.warm_up()
+    assert engine.model.network is network
+    assert "its layers stay as they are: " in caplog.text
+
+
+@pytest.mark.parametrize("activation", [layers.Softmax(axis=1), layers.PReLU()])
+def test_an_activation_that_looks_at_more_than_one_pixel_stays(activation):
+    network = keras.Sequential(
+        [
+            keras.Input((8, 6, 2)),
+            layers.UpSampling2D(2),
+            layers.Conv2D(3, 3, padding="same", activation=activation),
+        ]
+    )
+    copy = accelerated(network, "float32")
+    np.testing.assert_allclose(copy(noise(1, 8, 6, 2)), network(noise(1, 8, 6, 2)), atol=1e-5)
+    assert not merged(copy)
+
+
+def test_sizes_that_are_known_stay_known():
+    image = keras.Input((8, 6, 2))
+    x = layers.Conv2D(3, 3, padding="same")(layers.UpSampling2D(2)(image))
+    copy = accelerated(keras.Model(image, x), "float32")
+    traced = tf.function(copy).get_concrete_function(tf.TensorSpec((None, 8, 6, 2)))
+    assert traced.output_shapes[1:] == (16, 12, 3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_any_layers_are_copied(dtype, compiled):
+    """What is derived from weights, operations, a model called twice, layers in 16 bits already."""
+    first, inside = layers.Normalization(axis=None), layers.Normalization(axis=None)
+    first.adapt(noise(50) * 0.3 + 0.4)
+    inside.adapt(noise(50) * 2 + 1)
+    x = skip = layers.Conv2D(2, 3, padding="same")(first(image := keras.Input((None, None, 1))))
+    x = layers.Conv2D(2, 3, padding="same", kernel_initializer="orthogonal")(inside(x))
+    x = layers.Conv2D(2, 3, padding="same", dtype="mixed_bfloat16")(x) + skip
+    twice = keras.Sequential([keras.Input((None, None, 2)), layers.Conv2D(2, 3, padding="same")])
+    x = keras.ops.relu(twice(twice(x)))
+    network = keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
+    if compiled:
+        network.compile("adam", loss=lambda true, predicted: keras.ops.mean(predicted))
+    image = precision.probe(32, 48, 1)
+    copy = accelerated(network, dtype)
+    np.testing.assert_allclose(copy(image), network(image), atol=0.03)
+    assert (network.compiled, copy.compiled) == (compiled, False)
 
 
 def types(network):

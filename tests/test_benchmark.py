@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_the_quick_benchmark(tmp_path):
+    before = java_processes()
     command = [sys.executable, ROOT / "benchmark" / "run.py", "--quick", "--out", tmp_path]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
@@ -34,7 +35,11 @@ def test_the_quick_benchmark(tmp_path):
     assert report.tables(result) in run.stdout
     with Image.open(tmp_path / "benchmark.png") as plot:
         assert plot.width > 500
-    assert not [p for p in psutil.Process().children(recursive=True) if p.name() == "java"]
+    assert java_processes() <= before
+
+
+def java_processes():
+    return {process.pid for process in psutil.process_iter() if process.name() == "java"}
 
 
 def test_ratios_are_of_medians_with_the_quartiles_of_rounds():

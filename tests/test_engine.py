@@ -177,9 +177,18 @@ def test_a_request_that_does_not_fit_is_refused_in_time(memory):
     memory(left=200_000_000)
     engine = Engine(from_network(tiny_models.identity()), tile_size=2048)
     engine.warm_up()
-    with pytest.raises(OutOfMemory, match="1×2048×2048 pixels need 379 MB more memory; 190 MB"):
+    with pytest.raises(OutOfMemory, match="1×2048×2048 pixels need 391 MB more memory; 190 MB"):
         engine.predict(picture(2048, 2048))
     engine.predict(picture(1024, 1024))
+
+
+def test_probabilities_take_more_than_a_mask(memory):
+    memory(left=1_000_000)
+    engine = Engine(from_network(tiny_models.five_classes()))
+    engine.warm_up()
+    engine.predict(picture(512, 512), finish=lambda values: values[..., 0] > 0.5)
+    with pytest.raises(OutOfMemory, match="1×512×512 pixels need 5 MB more memory"):
+        engine.predict(picture(512, 512))
 
 
 def test_tiles_are_counted():

@@ -44,6 +44,14 @@ def test_the_probe_is_a_picture_and_always_the_same(channels):
     np.testing.assert_array_equal(image, precision.probe(40, 56, channels))
 
 
+def test_a_large_probe_is_a_small_one_mirrored():
+    small = precision.probe(256, 256, 1)
+    large = precision.probe(1024, 300, 1)
+    assert large.shape == (1, 1024, 300, 1)
+    np.testing.assert_array_equal(large[:, :256, :256], small)
+    np.testing.assert_array_equal(large[:, 256:512, :256], small[:, ::-1])
+
+
 def test_agreement_counts_pixels():
     one = np.array([0.1, 0.6, 0.8, 0.3]).reshape(1, 2, 2, 1)
     other = np.array([0.1, 0.4, 0.9, 0.2]).reshape(1, 2, 2, 1)
@@ -96,7 +104,7 @@ def test_auto_stays_in_float32_where_the_masks_would_change(caplog):
     caplog.set_level(logging.INFO)
     engine = warm(fragile(), "auto")
     np.testing.assert_allclose(probed(engine), precision.probe(64, 64, 1), atol=1e-4)
-    assert "computing in float32; in bfloat16: its masks agree" in caplog.text
+    assert "not computing in bfloat16: its masks agree" in caplog.text
     assert engine._bytes_per_pixel >= 0
 
 
@@ -106,7 +114,7 @@ def test_auto_stays_in_float32_where_nothing_can_be_converted(tmp_path, caplog):
     tiny_models.identity().export(tmp_path, verbose=False)
     image = precision.probe(64, 64, 1)
     np.testing.assert_allclose(probed(warm(load(tmp_path), "auto")), image, atol=1e-6)
-    assert "computing in float32; in bfloat16: its layers cannot be copied" in caplog.text
+    assert "not computing in bfloat16: its layers cannot be copied" in caplog.text
 
 
 def test_auto_is_float32_on_a_machine_without(monkeypatch):

@@ -8,6 +8,7 @@ the first convolution, and the last one with what follows it, therefore stay as 
 little, and the rest hardly shows. Policies of layers: https://keras.io/api/mixed_precision/policy/
 """
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -34,7 +35,8 @@ def accelerated(network: Any, dtype: str) -> Any:
     """
     try:
         copier = _Copier(network, dtype)
-        result = keras.models.clone_model(network, clone_function=copier.copy, recursive=True)
+        with _not_compiled(network):  # the copy is not trained, and needs no optimizer
+            result = keras.models.clone_model(network, clone_function=copier.copy, recursive=True)
         copier.set_weights()
     except Exception as exc:  # layers may refuse in any way to be built from their configuration
         raise ValueError(f"its layers cannot be copied: {exc}") from exc
@@ -60,28 +62,31 @@ class _Copier:
         self._weights: list[tuple[Any, list[np.ndarray]]] = []
 
     def copy(self, layer: Any) -> Any:
-        config = layer.get_config()
+        if not isinstance(layer, layers.Layer):
+            return layer  # an operation such as `+`, which has no type and no weights
+        dtype = layer.dtype_policy
         if id(layer) in self._inner and layer.compute_dtype == FLOAT32:
-            config["dtype"] = self._dtype
+            dtype = self._dtype
         if id(layer) in self._upsamplings:
-            return layers.Identity(name=layer.name, dtype=config["dtype"])
+            return layers.Identity(name=layer.name, dtype=dtype)
         if id(layer) in self._convolution_before:
             linear = is_linear(self._convolution_before[id(layer)])
-            shift = None if linear else scale_and_shift(layer)[1]
-            return Shift(shift, layer.name, config["dtype"])
+            return Shift(None if linear else scale_and_shift(layer)[1], layer.name, dtype)
         norm = self._norm_after.get(id(layer))
         if id(layer) in self._upsampled:
-            return UpsampledConv2D(layer, *_kernel_and_bias(layer, norm), config["dtype"])
+            return UpsampledConv2D(layer, *_kernel_and_bias(layer, norm), dtype)
         if norm:
-            return self._copy_from(
-                layer, config | {"use_bias": True}, _kernel_and_bias(layer, norm)
-            )
+            weights = _kernel_and_bias(layer, norm)
+            return self._copy_from(layer, weights, dtype=dtype, use_bias=True)
         if self._dtype == FLOAT32:
-            return layer  # in both models; a copy would hold its weights twice
-        return self._copy_from(layer, config, layer.get_weights())
+            return layer  # in both models
+        return self._copy_from(layer, layer.get_weights(), dtype=dtype)
 
-    def _copy_from(self, layer: Any, config: dict[str, Any], weights: Any) -> Any:
-        new = type(layer).from_config(config)
+    def _copy_from(self, layer: Any, weights: Any, **changes: Any) -> Any:
+        config = layer.get_config() | changes
+        # weights are replaced, and not every initializer knows every type
+        zeros = {name: "zeros" for name in config if name.endswith("_initializer")}
+        new = type(layer).from_config(config | zeros)
         self._weights.append((new, weights))  # it has none before it is called
         return new
 
@@ -90,14 +95,16 @@ class _Copier:
         for layer, values in self._weights:
             for weight, value in zip(layer.weights, values, strict=True):
                 weight.assign(value)
+            if isinstance(layer, layers.Normalization):
+                layer.finalize_state()  # it computes with what it derives from its weights
 
 
 def _kernel_and_bias(
     layer: layers.Conv2D, norm: layers.BatchNormalization | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Of a convolution that has taken in the normalisation after it, if there is one."""
-    kernel = layer.kernel.numpy()
-    bias = layer.bias.numpy() if layer.use_bias else None
+    kernel = layer.kernel.numpy().astype(np.float32)
+    bias = layer.bias.numpy().astype(np.float32) if layer.use_bias else None
     if norm is None:
         return kernel, bias
     scale, shift = scale_and_shift(norm)
@@ -114,8 +121,8 @@ def _between_the_ends(network: Any) -> set[int]:
 
 def _layers(network: Any) -> Iterator[Any]:
     """The layers from the input to the output, with those of models within the model."""
-    for layer in getattr(network, "layers", ()):
-        if hasattr(layer, "layers"):
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
             yield from _layers(layer)
         else:
             yield layer
@@ -138,11 +145,29 @@ def _pairs(network: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _graphs(network: Any) -> Iterator[Any]:
+    """What the model consists of, and those within it."""
+    for model in _models(network):
+        yield getattr(model, "_functional", model)  # what a Sequential model consists of
+
+
+def _models(network: Any) -> Iterator[Any]:
     """The model, and those within it."""
-    yield getattr(network, "_functional", network)  # what a Sequential model consists of
+    yield network
     for layer in network.layers:
-        if hasattr(layer, "layers"):
-            yield from _graphs(layer)
+        if isinstance(layer, keras.Model):
+            yield from _models(layer)
+
+
+@contextlib.contextmanager
+def _not_compiled(network: Any) -> Iterator[None]:
+    compiled = [model for model in _models(network) if model.compiled]
+    try:
+        for model in compiled:
+            model.compiled = False
+        yield
+    finally:
+        for model in compiled:
+            model.compiled = True
 
 
 def _is_plain(layer: Any) -> bool:
@@ -152,6 +177,7 @@ def _is_plain(layer: Any) -> bool:
         and layer.data_format == "channels_last"
         and (*layer.strides, *layer.dilation_rate, layer.groups) == (1, 1, 1, 1, 1)
         and min(layer.kernel_size) > 1
+        and not isinstance(layer.activation, layers.Layer)  # it may look at more than one pixel
     )
 
 

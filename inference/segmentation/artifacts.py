@@ -56,6 +56,11 @@ class Model:
     class_colors: tuple[str, ...] = ()
     name: str = ""
 
+    @property
+    def mask_threshold(self) -> float:
+        """What probabilities are compared with where nothing else is asked for."""
+        return 0.5 if self.threshold is None else self.threshold
+
 
 def load(model_dir: str | Path, filename: str | None = None) -> Model:
     """Load the model of a directory.

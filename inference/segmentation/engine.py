@@ -89,52 +89,57 @@ class Engine:
             ModelError: it fails, or its output is no probability per pixel.
             SettingsError: it cannot be run in the precision that is asked for.
         """
-        if not self._reduce_precision():
-            with contextlib.suppress(ValueError):  # as it is, then
-                self._accelerate(FLOAT32)
-            self._run_once()
+        asked = self._precision
+        dtype = precision.fastest() if asked == AUTO else asked
+        if not self._go_over_to(dtype) and (dtype == FLOAT32 or not self._go_over_to(FLOAT32)):
+            self._run_once()  # as it is
         if not self._tile_size_given:
             self._fit_tiles_to_memory()
 
-    def _reduce_precision(self) -> bool:
-        """Go over to 16 bits, if that is asked for, or faster and as good; whether it was done."""
-        asked = self._precision
-        dtype = precision.fastest() if asked == AUTO else asked
-        if dtype == FLOAT32:
-            return False
+    def _go_over_to(self, dtype: str) -> bool:
+        """Take a faster network, if it gives the same as the given one; whether that was done."""
         given, run = self.model, self._run
+        required = dtype == self._precision != FLOAT32
         try:
             self._accelerate(dtype)
             self._run_once()
-            share = self._agreement_with(given)
-            if asked != AUTO or share >= precision.AGREEMENT:
-                logger.info("computing in %s: %s", dtype, _on_probe(share))
+            same, told = self._compare_with(given, dtype)
+            if same or required:
+                logger.info("computing in %s: %s", dtype, told)
                 return True
-            reason = _on_probe(share)
         except (ValueError, ModelError) as exc:
-            if asked != AUTO:
+            if required:
                 raise SettingsError(
-                    f"UNET_PRECISION is {asked}, in which {given.name} cannot be run: {exc}; "
+                    f"UNET_PRECISION is {dtype}, in which {given.name} cannot be run: {exc}; "
                     "leave the setting out"
                 ) from exc
-            reason = str(exc)
-        logger.info("computing in float32; in %s: %s", dtype, reason)
+            told = str(exc)
+        what = "its layers stay as they are" if dtype == FLOAT32 else f"not computing in {dtype}"
+        logger.info("%s: %s", what, told)
         self.model, self._run = given, run
         return False
 
     def _accelerate(self, dtype: str) -> None:
+        if not hasattr(self.model.network, "layers"):
+            raise ValueError("its layers cannot be copied: it has none")
         from .acceleration import accelerated  # Keras takes long to import
 
         self.model = replace(self.model, network=accelerated(self.model.network, dtype))
         self._run = _compile(self.model)
 
-    def _agreement_with(self, given: Model) -> float:
+    def _compare_with(self, given: Model, dtype: str) -> tuple[bool, str]:
+        """Whether both networks give the same of a picture, and how it is told."""
         side = precision.PROBE_SIDE
         probe = precision.probe(*self._tile_for(side, side), given.channels)
         # not traced: that would take longer than this one call
-        expected = np.asarray(given.network(probe, training=False))
-        threshold = 0.5 if given.threshold is None else given.threshold
-        return precision.agreement(self._run(probe), expected, threshold)
+        expected, found = np.asarray(given.network(probe, training=False)), self._run(probe)
+        if dtype == FLOAT32:
+            most = np.abs(found - expected).max()
+            told = f"merged layers change a probe image's probabilities by {most:.2g} at most"
+            return np.allclose(found, expected, rtol=1e-3, atol=1e-3), told
+        share = precision.agreement(found, expected, given.mask_threshold)
+        told = f"its masks agree with those in float32 on {share:.2%} of a probe image"
+        return share >= precision.AGREEMENT, told
 
     @property
     def warm_up_size(self) -> tuple[int, int]:
@@ -209,7 +214,7 @@ class Engine:
                 pixels,
                 scale,
                 augment,
-                finish or (lambda values: values),
+                finish,
                 progress or _LogProgress(),
             )
         except (MemoryError, tf.errors.ResourceExhaustedError) as exc:
@@ -219,19 +224,30 @@ class Engine:
             ) from exc
 
     def _predict(
-        self, pixels: np.ndarray, scale: float, augment: int, finish: Finish, progress: Progress
+        self,
+        pixels: np.ndarray,
+        scale: float,
+        augment: int,
+        finish: Finish | None,
+        progress: Progress,
     ) -> np.ndarray:
         count, height, width, _ = pixels.shape
         tile, places = self._tiles_of(height, width)
         jobs = [(image, row, column) for image in range(count) for row, column in places]
         batch_size = self._batch_size or max(1, WARM_UP_SIDE**2 // (tile[0] * tile[1]))
-        self._check_memory(pixels.shape, tile, min(batch_size, len(jobs)))
+        area = min(batch_size, len(jobs)) * tile[0] * tile[1]
+        # what it finishes to is small: a mask
+        value_bytes = 1 if finish else 4 * self.model.classes
+        self._check_memory(pixels.shape[:3], area, value_bytes)
         result: np.ndarray | None = None
         for first in range(0, len(jobs), batch_size):
             batch = jobs[first : first + batch_size]
             cuts = np.stack([tiling.cut(pixels[i], r, c, tile) for i, r, c in batch])
             intensities = np.multiply(cuts, scale, dtype=np.float32, casting="unsafe")
-            values = finish(self._probabilities(intensities, augment))
+            values = self._probabilities(intensities, augment)
+            self._largest_run = max(self._largest_run, area)
+            if finish:
+                values = finish(values)
             if result is None:
                 result = np.empty((count, height, width, *values.shape[3:]), values.dtype)
             for (image, row, column), value in zip(batch, values, strict=True):
@@ -241,21 +257,24 @@ class Engine:
         assert result is not None, "there is at least one image"
         return result
 
-    def _check_memory(self, shape: tuple[int, ...], tile: tuple[int, int], batch_size: int) -> None:
+    def _check_memory(self, shape: tuple[int, ...], area: int, value_bytes: int) -> None:
         """Refuse in time what the kernel would end this process for.
+
+        Args:
+            shape: (N, H, W) of the result.
+            area: how many pixels go through the network together.
+            value_bytes: of the result, per pixel.
 
         Raises:
             OutOfMemory: less memory is left than this needs.
         """
-        area = batch_size * tile[0] * tile[1]
         network = self._bytes_per_pixel * max(0, area - self._largest_run)
-        needed, left = int(network + math.prod(shape[:3])), machine.available_memory()
+        needed, left = int(network + value_bytes * math.prod(shape)), machine.available_memory()
         if needed > left:
             raise OutOfMemory(
-                f"{times(shape[:3])} pixels need {needed >> 20:,} MB more memory; "
+                f"{times(shape)} pixels need {needed >> 20:,} MB more memory; "
                 f"{left >> 20:,} MB are left; send less at once, or set UNET_TILE_SIZE lower"
             )
-        self._largest_run = max(self._largest_run, area)
 
     def _tiles_of(
         self, height: int, width: int
@@ -303,10 +322,6 @@ def _symmetries(quarter_turns: bool) -> list[tuple[Finish, Finish]]:
     return [
         turn(q, flip) for q in (range(4) if quarter_turns else (0, 2)) for flip in (False, True)
     ]
-
-
-def _on_probe(share: float) -> str:
-    return f"its masks agree with those in float32 on {share:.2%} of a probe image"
 
 
 def _round_up(length: int, multiple: int) -> int:

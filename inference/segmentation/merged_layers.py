@@ -44,11 +44,11 @@ class UpsampledConv2D(layers.Layer):
             self._paddings.append(padding)
         self._bias = None if bias is None else _weight(self, bias)
 
-    def call(self, images: tf.Tensor) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor) -> tf.Tensor:
         phases = [
-            self._phase(images, *of) for of in zip(self._kernels, self._paddings, strict=True)
+            self._phase(inputs, *of) for of in zip(self._kernels, self._paddings, strict=True)
         ]
-        count, height, width, _ = tf.unstack(tf.shape(images))
+        count, height, width, _ = keras.ops.shape(inputs)
         line = (count, height, 2 * width * self._filters)
         lines = [tf.reshape(tf.concat(pair, -1), line) for pair in (phases[:2], phases[2:])]
         return tf.reshape(tf.concat(lines, -1), (count, 2 * height, 2 * width, self._filters))
@@ -76,17 +76,18 @@ class Shift(layers.Layer):
         super().__init__(name=name, dtype=dtype)
         self._values = None if values is None else _weight(self, values)
 
-    def call(self, images: tf.Tensor, mask: Any = None) -> tf.Tensor:
+    def call(self, inputs: tf.Tensor, mask: Any = None) -> tf.Tensor:
         if self._values is None:
-            return images
-        return tf.nn.bias_add(images, keras.ops.convert_to_tensor(self._values))
+            return inputs
+        return tf.nn.bias_add(inputs, keras.ops.convert_to_tensor(self._values))
 
 
 def scale_and_shift(norm: layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """(C,) float32 each: what a trained normalisation multiplies channels by, and adds then."""
-    mean, variance = (weight.numpy() for weight in (norm.moving_mean, norm.moving_variance))
-    scale = (norm.gamma.numpy() if norm.scale else 1) / np.sqrt(variance + norm.epsilon)
-    return scale, (norm.beta.numpy() if norm.center else 0) - mean * scale
+    names = ["moving_mean", "moving_variance", *["gamma"] * norm.scale, *["beta"] * norm.center]
+    values = {name: getattr(norm, name).numpy().astype(np.float32) for name in names}
+    scale = values.get("gamma", 1) / np.sqrt(values["moving_variance"] + norm.epsilon)
+    return scale, values.get("beta", 0) - values["moving_mean"] * scale
 
 
 def is_linear(convolution: layers.Conv2D) -> bool:

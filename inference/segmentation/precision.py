@@ -45,9 +45,12 @@ def _mask(probabilities: np.ndarray, threshold: float) -> np.ndarray:
 def probe(height: int, width: int, channels: int) -> np.ndarray:
     """A picture of cells: random points' nearest neighbourhoods, dark borders, noise.
 
+    It is drawn up to PROBE_SIDE, and mirrored beyond: the time grows with the square of its pixels.
+
     Returns:
         float32 (1, height, width, channels) in 0–1, always the same.
     """
+    wanted, height, width = (height, width), min(height, PROBE_SIDE), min(width, PROBE_SIDE)
     rng = np.random.default_rng(0)
     points = rng.random((max(2, height * width // 1500), 2)) * (height, width)
     rows, columns = np.mgrid[:height, :width].astype(np.float32)
@@ -59,4 +62,6 @@ def probe(height: int, width: int, channels: int) -> np.ndarray:
     border = np.clip((nearest[1] - nearest[0]) / 6, 0, 1)  # 0 on a border, 1 inside
     image = 0.25 + 0.4 * border + rng.normal(0, 0.1, (height, width))
     clipped = np.clip(image, 0, 1).astype(np.float32)
+    more = ((0, wanted[0] - height), (0, wanted[1] - width))
+    clipped = np.pad(clipped, more, mode="symmetric")
     return np.repeat(clipped[None, ..., None], channels, axis=-1)
