@@ -23,7 +23,7 @@ from .precision import FLOAT32
 
 
 def accelerated(network: Any, dtype: str) -> Any:
-    """A faster copy of a Keras model; it shares those layers that stay as they are.
+    """A faster copy of a Keras model; in float32 it shares the layers that stay as they are.
 
     Args:
         network: the model.
