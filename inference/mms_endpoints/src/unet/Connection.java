@@ -123,6 +123,9 @@ final class Connection extends ChannelDuplexHandler {
             return;
         }
         String request = asked.remove();
+        if (asked.isEmpty()) {
+            giveBodiesBack(); // before the answer: who has it may send the next body at once
+        }
         FullHttpResponse response = Answers.complete((FullHttpResponse) message);
         if (loads(request)) {
             String uri = request.substring(request.indexOf('/'));
@@ -148,6 +151,10 @@ final class Connection extends ChannelDuplexHandler {
 
     private void setIdle() {
         drain.setIdle(this);
+        giveBodiesBack();
+    }
+
+    private void giveBodiesBack() {
         bodies.give(held);
         held = 0;
     }
