@@ -247,7 +247,9 @@ def bare(
         for _ in range(processes):
             process = subprocess.Popen(
                 [sys.executable, HERE / "bare.py", model_dir, path],
-                env=os.environ | {"TF_NUM_INTRAOP_THREADS": str(threads)} | settings,
+                env=os.environ
+                | {"TMPDIR": folder, "TF_NUM_INTRAOP_THREADS": str(threads)}
+                | settings,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -301,6 +302,7 @@ def test_no_model(tmp_path, told):
 def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(tmp_path, told, monkeypatch):
     (tmp_path / "model.keras").write_bytes(b"nonsense" * 2**17)  # 1 MB
     monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where it locks
     monkeypatch.setattr(machine, "available_memory", lambda: 300 << 20)
     with pytest.raises(OutOfMemory):
         load(tmp_path)
