@@ -218,14 +218,21 @@ class Bare:
 
 def steps(model_dir: Path, image: np.ndarray, rounds: int) -> dict[str, dict[str, object]]:
     """The rows of steps.py."""
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
-        path = Path(folder, "image.npy")
-        np.save(path, image)
+    with _saved(image) as path:
         command = [sys.executable, str(HERE / "steps.py"), str(model_dir), str(path), str(rounds)]
         run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode:
         sys.exit(f"steps.py failed:\n{run.stderr[-5000:]}")
     return json.loads(run.stdout)
+
+
+@contextlib.contextmanager
+def _saved(image: np.ndarray) -> Iterator[Path]:
+    """The image in NPY, in a folder of its own."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        path = Path(folder, "image.npy")
+        np.save(path, image)
+        yield path
 
 
 def _line(process: subprocess.Popen) -> str:
@@ -240,15 +247,13 @@ def _line(process: subprocess.Popen) -> str:
 def bare(
     model_dir: Path, image: np.ndarray, processes: int, threads: int, **settings: str
 ) -> Iterator[Bare]:
-    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder, contextlib.ExitStack() as end:
-        path = Path(folder, "image.npy")
-        np.save(path, image)
+    with _saved(image) as path, contextlib.ExitStack() as end:
         started = []
         for _ in range(processes):
             process = subprocess.Popen(
                 [sys.executable, HERE / "bare.py", model_dir, path],
                 env=os.environ
-                | {"TMPDIR": folder, "TF_NUM_INTRAOP_THREADS": str(threads)}
+                | {"TMPDIR": str(path.parent), "TF_NUM_INTRAOP_THREADS": str(threads)}
                 | settings,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

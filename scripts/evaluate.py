@@ -20,6 +20,8 @@ from scipy import ndimage
 from skimage.metrics import adapted_rand_error
 from tqdm import tqdm
 
+from segmentation import precision
+
 THRESHOLDS = np.round(np.arange(0.1, 0.951, 0.05), 2)
 SYNTHETIC_SEED = 5000  # apart from the seeds that train.py uses
 
@@ -97,7 +99,10 @@ def figures(network, pairs: list[Pair], threshold: float = 0.5) -> dict[str, flo
 
 def agreement(one: list[np.ndarray], other: list[np.ndarray], threshold: float) -> float:
     """The share of pixels that have the same mask."""
-    same = [np.mean((a > threshold) == (b > threshold)) for a, b in zip(one, other, strict=True)]
+    same = [
+        precision.agreement(a[..., None], b[..., None], threshold)
+        for a, b in zip(one, other, strict=True)
+    ]
     return round(float(np.mean(same)), 5)
 
 

@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "inference"))
 
-from segmentation import artifacts, tiling
+from segmentation import artifacts, precision, tiling
 from segmentation.engine import OVERLAP, TILE_SIZE, Engine
 
 OVERLAPS = (0, 64, 96, OVERLAP, 192, 246)
@@ -107,7 +107,7 @@ def _ramp(length: int, overlap: int) -> np.ndarray:
 
 def agreement(tiled: list[np.ndarray], whole: list[np.ndarray], threshold: float) -> dict:
     difference = [np.abs(a - b) for a, b in zip(tiled, whole, strict=True)]
-    same = [((a > threshold) == (b > threshold)).mean() for a, b in zip(tiled, whole, strict=True)]
+    same = [precision.agreement(a, b, threshold) for a, b in zip(tiled, whole, strict=True)]
     return {
         "masks agree": round(100 * float(np.mean(same)), 4),
         "largest difference": round(float(np.max(difference)), 4),
