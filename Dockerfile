@@ -25,8 +25,8 @@ RUN rm -rf tensorflow/include clang \
  && strip --strip-unneeded tensorflow/libtensorflow_*.so.2
 
 COPY inference/ /home/model-server/
-RUN /home/model-server/mms_endpoints/build.sh /opt/venv/bin/python \
- && rm -rf /home/model-server/mms_endpoints/src \
+RUN /home/model-server/mms/build.sh /opt/venv/bin/python \
+ && rm -rf /home/model-server/mms/src /home/model-server/mms/test \
  && python3 -m compileall -q /home/model-server
 
 FROM debian:bookworm-slim

@@ -1,4 +1,4 @@
-# `make demo` shows the main job, `make test` runs every test; both set up what they need by themselves.
+# `make demo` shows the main job, `make test` runs every test; they set up what they need by themselves.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -24,8 +24,13 @@ serve: setup ## serve MODEL_DIR on HOST:PORT with WORKERS workers, until Ctrl-C
 	  SAGEMAKER_MODEL_SERVER_WORKERS=$(WORKERS) UNET_MODEL_DIR=$(abspath $(MODEL_DIR)) \
 	  $(VENV)/bin/python inference/entrypoint.py serve
 
+check: lint ## check style and types, and run the unit tests of Python and Java: for every save
+	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
+	@$(VENV)/bin/pytest -q tests/unit
+
 test: ## run every test
 	@scripts/setup.sh --dev
+	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
 	@$(VENV)/bin/pytest
 
 image: ## build the container image IMAGE
@@ -41,7 +46,7 @@ bench: ## how fast it is, beside others: prints tables; QUICK=1: in two minutes,
 
 measure: ## size, start-up and memory of the image IMAGE: prints a table
 	@scripts/setup.sh --dev
-	@$(VENV)/bin/python scripts/measure_container.py $(IMAGE)
+	@$(VENV)/bin/python scripts/measure/container.py $(IMAGE)
 
 lint: ## check style and types
 	@scripts/setup.sh --dev
@@ -62,4 +67,4 @@ clean: ## remove what the other targets made
 	@rm -rf $(VENV) $(VENV)-peers out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo serve test image test-container bench measure lint lock clean
+.PHONY: help setup demo serve check test image test-container bench measure lint lock clean

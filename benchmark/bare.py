@@ -1,40 +1,43 @@
-"""The engine alone, in a process of its own: what a server could at best be as fast as.
-
-For each number on standard input it segments the image that many times, and prints the seconds that
-each took, as a JSON list. Arguments: the model's directory, and an image in NPY.
-"""
+#!/usr/bin/env python3
+"""The engine alone, in a process of its own: what a server could at best be as fast as."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
 
+import click
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "inference"))
+from segmentation.answers import Mask
+from segmentation.images import from_array
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import load
+from serving.settings import Settings
 
-from segmentation import artifacts, response  # noqa: E402
-from segmentation.engine import Engine  # noqa: E402
-from segmentation.settings import Settings  # noqa: E402
 
+@click.command()
+@click.argument("model_dir", type=click.Path(exists=True, path_type=Path))
+@click.argument("image", type=click.Path(exists=True, path_type=Path))
+def main(model_dir: Path, image: Path) -> None:
+    """Segment IMAGE, an NPY file (H, W), by the model of MODEL_DIR.
 
-def main(model_dir: str, image: str) -> None:
-    engine = Engine(artifacts.load(model_dir), precision=Settings.from_environment().precision)
-    engine.warm_up()
-    batch = np.load(image)[None, ..., None]
-    threshold = engine.model.mask_threshold
-    print("ready", flush=True)
+    For each number on standard input it segments the image that many times, and prints the seconds
+    that each took, as a JSON list.
+    """
+    segmenter = load(model_dir, precision=Settings.from_environment(os.environ).precision)
+    images = from_array(np.load(image)).for_channels(segmenter.network.channels)
+    mask = Mask.wanted(None, segmenter.spec, segmenter.network.classes)
+    click.echo("ready")
     for line in sys.stdin:
         seconds = []
         for _ in range(int(line)):
             begun = time.perf_counter()
-            engine.predict(
-                batch, 1 / 255, finish=lambda values: response.threshold(values, threshold)
-            )
+            predict(segmenter, images, mask)
             seconds.append(time.perf_counter() - begun)
-        print(json.dumps(seconds), flush=True)
+        click.echo(json.dumps(seconds))
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

@@ -1,6 +1,6 @@
 """The U-Net as the SageMaker inference toolkit sees it: what to do at each stage of a request.
 
-    input_fn (bytes -> images) -> predict_fn (-> prediction) -> output_fn (-> bytes)
+    input_fn (bytes → images) → predict_fn (images → prediction) → output_fn (prediction → bytes)
 
 The toolkit calls each ``default_…`` method unless the user's ``code/inference.py`` has a function
 of that name. What such functions return is taken here, too: a bare Keras model, an array of images.
@@ -8,21 +8,28 @@ Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 """
 
 import contextlib
-import logging
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 
-from segmentation import artifacts, images, media_types, options, request, response
-from segmentation.engine import Engine
-from segmentation.errors import NotAcceptable, RequestError
-from segmentation.settings import MEGABYTE, Settings
-
-logger = logging.getLogger(__name__)
-
-ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+from segmentation import artifacts
+from segmentation.answers import ANSWERS, Prediction
+from segmentation.errors import NotAcceptable
+from segmentation.images import Images, from_array
+from segmentation.networks.network import Source, describe
+from segmentation.networks.tune import tune
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import Segmenter, prepare
+from segmentation.spec import ModelSpec
+from segmentation.wire import options
+from segmentation.wire.decoding import decode
+from segmentation.wire.encoding import encode
+from segmentation.wire.media_types import JSON, PNG
+from serving.headers import CUSTOM_ATTRIBUTES, header
+from serving.settings import MEGABYTE, Settings
 
 
 class UNetInferenceHandler(DefaultInferenceHandler):
@@ -30,43 +37,45 @@ class UNetInferenceHandler(DefaultInferenceHandler):
 
     def __init__(self, settings: Settings | None = None):
         self._settings = settings or Settings.from_environment()
-        self._engine: Engine | None = None
-        self._engine_model: Any = None  # of the user's, what it was made of
+        self._made_of: Any = None  # the model of the user's model_fn, and what was made of it
+        self._made: Segmenter | None = None
 
-    def default_model_fn(self, model_dir: str, context: Any = None) -> Engine:
-        """Load the model artifact that lies in ``model_dir``.
+    def default_model_fn(self, model_dir: str, context: Any = None) -> Segmenter:
+        """The model artifact in ``model_dir``, loaded and ready to serve.
 
         Raises:
             ModelError: there is none, there are several, or it cannot be served.
         """
-        return self._new_engine(artifacts.load(model_dir, self._settings.model_filename))
+        source = artifacts.load(model_dir, self._settings.model_filename)
+        return self._prepared(source, ModelSpec.read(model_dir))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
-        """Warm the engine up, and answer a request, so that the first is as fast as the others."""
-        engine = self._engine_of(model)
-        engine.warm_up()
-        blank = np.zeros((1, *engine.warm_up_size, engine.model.channels), np.uint8)
-        self.default_output_fn(self.default_predict_fn(blank, model), media_types.PNG)
+        """Answer a request, so that the first one is as fast as the others."""
+        segmenter = self._segmenter(model, model_dir)
+        blank = np.zeros((1, *segmenter.warm_up_size, segmenter.network.channels), np.uint8)
+        self.default_output_fn(self.default_predict_fn(blank, segmenter), PNG)
 
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None
-    ) -> images.Images:
-        """Decode the body of a request, and empty it, where it is a bytearray, as MMS's are.
+    ) -> Images:
+        """bytes -> images.
+
+        The body is emptied where it is a bytearray, as MMS's are.
 
         Raises:
-            RequestError: or one of its kinds; see ``segmentation.request.decode``.
+            RequestError: or one of its kinds; see ``segmentation.wire.decoding``.
         """
         content_type = header(context, "content-type") or content_type
-        decoded = request.decode(input_data, content_type, self._settings.max_pixels)
+        images = decode(input_data, content_type, self._settings.max_pixels)
         if isinstance(input_data, bytearray):
             with contextlib.suppress(BufferError):  # the images are a view of it
                 input_data.clear()  # MMS would hold it to the end; the network needs the memory
-        return decoded
+        return images
 
     def default_predict_fn(
-        self, data: images.Images | np.ndarray, model: Any, context: Any = None
-    ) -> response.Prediction:
-        """Segment images.
+        self, data: Images | np.ndarray, model: Any, context: Any = None
+    ) -> Prediction:
+        """images -> prediction.
 
         Args:
             data: images, or an array of the shapes and dtypes of ``images.from_array``.
@@ -76,80 +85,62 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             RequestError: the images do not suit the model, or the attributes are wrong.
             OutOfMemory: they need more memory than there is.
         """
-        engine = self._engine_of(model)
-        asked = options.parse(header(context, ATTRIBUTES))
-        if not isinstance(data, images.Images):
-            data = images.from_array(np.asarray(data), media_types.JSON)
-        data = data.for_channels(engine.model.channels)
-        values = engine.predict(
-            data.batch,
-            data.scale,
-            augment=asked.augment,
-            finish=None if asked.output == "probability" else self._threshold(asked, engine.model),
-        )
-        colors = engine.model.class_colors or response.COLORS
-        tiles = engine.tile_count(data.batch.shape)
-        return response.Prediction(values, asked.output, data, engine.model.classes, colors, tiles)
+        segmenter = self._segmenter(model, _model_dir(context))
+        network, spec = segmenter.network, segmenter.spec
+        wanted = options.parse(header(context, CUSTOM_ATTRIBUTES))
+        images = data if isinstance(data, Images) else from_array(np.asarray(data), JSON)
+        images = images.for_channels(network.channels)
+        answer = ANSWERS[wanted.output].wanted(wanted.threshold, spec, network.classes)
+        return predict(segmenter, images, answer, wanted.augment)
 
     def default_output_fn(
-        self, prediction: response.Prediction | np.ndarray, accept: str, context: Any = None
+        self, prediction: Prediction | np.ndarray, accept: str, context: Any = None
     ) -> tuple[bytes, str]:
-        """Encode a prediction in the format that the client likes best.
+        """prediction -> bytes and their media type, in the format that the client likes best.
 
         Raises:
             NotAcceptable: no format that the client accepts can hold it.
         """
-        if not isinstance(prediction, response.Prediction):
+        if not isinstance(prediction, Prediction):
             return super().default_output_fn(prediction, accept)
         wanted = header(context, "accept") if context else accept
         if wanted in (None, "", "*/*"):
             wanted = self._settings.default_accept
-        body, media_type = response.encode(prediction, wanted)
+        body, media_type = encode(prediction, wanted)
+        self._check_size(body, media_type)
+        return body, media_type
+
+    def _check_size(self, body: bytes, media_type: str) -> None:
         limit = self._settings.max_payload_mb * MEGABYTE
         if len(body) > limit:
             raise NotAcceptable(
                 f"answer as {media_type} has {len(body):,} bytes; responses hold {limit:,} "
-                "(SAGEMAKER_MAX_PAYLOAD_IN_MB); accept image/png, image/tiff or application/x-npz"
+                "(`max_payload_mb`); accept image/png, image/tiff or application/x-npz"
             )
-        return body, media_type
 
-    def _engine_of(self, model: Any) -> Engine:
-        """The engine of a model; the user's ``model_fn`` may return a bare Keras model."""
-        if isinstance(model, Engine):
+    def _segmenter(self, model: Any, model_dir: str | Path | None) -> Segmenter:
+        """What was made of a model; the user's ``model_fn`` may return a bare Keras model."""
+        if isinstance(model, Segmenter):
             return model
-        if self._engine is None or self._engine_model is not model:
-            found = model if isinstance(model, artifacts.Model) else artifacts.from_network(model)
-            self._engine, self._engine_model = self._new_engine(found), model
-        return self._engine
+        if self._made is None or self._made_of is not model:
+            spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
+            self._made, self._made_of = self._prepared(describe(model), spec), model
+        return self._made
 
-    def _new_engine(self, model: artifacts.Model) -> Engine:
-        if self._settings.threshold is not None:
-            model = replace(model, threshold=self._settings.threshold)
-        return Engine(
-            model,
-            tile_size=self._settings.tile_size,
-            overlap=self._settings.tile_overlap,
-            batch_size=self._settings.batch_size,
-            workers=self._settings.workers,
-            precision=self._settings.precision,
+    def _prepared(self, source: Source, spec: ModelSpec) -> Segmenter:
+        settings = self._settings
+        if settings.threshold is not None:
+            spec = replace(spec, threshold=settings.threshold)
+        return prepare(
+            tune(source, settings.precision, spec.threshold),
+            spec,
+            tile_size=settings.tile_size,
+            tile_overlap=settings.tile_overlap,
+            batch_size=settings.batch_size,
+            workers=settings.workers,
         )
 
-    def _threshold(self, asked: options.Options, model: artifacts.Model):
-        """probabilities (N, H, W, K) -> mask (N, H, W), by the threshold that has precedence."""
-        if model.classes > 1 and asked.threshold is not None:
-            raise RequestError(
-                f"threshold is {asked.threshold}; this model has {model.classes} classes and "
-                "answers the likeliest one; leave the threshold out"
-            )
-        value = model.mask_threshold if asked.threshold is None else asked.threshold
-        return lambda probabilities: response.threshold(probabilities, value)
 
-
-def header(context: Any, name: str) -> str | None:
-    """A header of the request, its name in any case; None where there is no request."""
-    if context is None or not context.request_processor:
-        return None
-    headers = context.request_processor[0].get_request_properties()
-    # MMS puts the fields of a form among the headers, as dictionaries
-    values = (v for k, v in headers.items() if k.lower() == name and isinstance(v, str))
-    return next(values, None)
+def _model_dir(context: Any) -> str | None:
+    """Where the model lies; None outside of a server."""
+    return context.system_properties.get("model_dir") if context else None

@@ -54,6 +54,13 @@ install_requirements() {
   sha256sum <"$requirements" >>.venv/installed
 }
 
+# The project's folders are on the path of this environment, as of a package installed for editing.
+add_folders() {
+  local packages
+  packages=$(.venv/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  printf '%s\n' "$PWD"/{inference,scripts,benchmark,tests} >"$packages/unet_inference.pth"
+}
+
 java_version() { # of the javac that JAVA_HOME or PATH gives; 0 where there is none
   local javac=javac
   if [ -n "${JAVA_HOME:-}" ]; then javac=$JAVA_HOME/bin/javac; fi
@@ -69,5 +76,6 @@ ensure_java() {
 
 if ! [ -x .venv/bin/python ] || ! supported .venv/bin/python; then make_venv; fi
 install_requirements
+add_folders
 ensure_java
-inference/mms_endpoints/build.sh "$PWD/.venv/bin/python"
+inference/mms/build.sh "$PWD/.venv/bin/python"

@@ -1,8 +1,9 @@
 import pytest
 
-import bodies
-from containers import IMAGE, ROOT, docker, require_engine
-from serving import serve
+from lib.docker import docker
+from support import bodies
+from support.containers import IMAGE, ROOT, require_engine
+from support.serving import serve
 
 MODEL_DIR = ROOT / "models" / "unet-membrane"
 

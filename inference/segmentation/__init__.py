@@ -1,1 +1,1 @@
-"""Segmentation of images with a Keras model; knows nothing of SageMaker, MMS or HTTP."""
+"""Segmentation of images by a neural network; knows nothing of the server around it."""

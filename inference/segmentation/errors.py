@@ -1,60 +1,44 @@
-"""Every error that this project raises on purpose, and the status that each one answers with.
+"""Every error that this package raises on purpose.
 
     SegmentationError
-    ├── RequestError           400  the request cannot be understood, or breaks a stated rule
-    │   ├── NotAcceptable      406  no format that the client accepts can hold the answer
-    │   ├── PayloadTooLarge    413  more pixels than UNET_MAX_PIXELS
-    │   └── UnsupportedMediaType 415  a Content-Type that we do not read
-    ├── OutOfMemory            507  this request, or this model, needs more memory than there is
-    └── ConfigurationError     500  the server cannot start as it is set up
-        ├── SettingsError           an environment variable has an impossible value
-        └── ModelError              the model directory holds no model that can be served
+    ├── RequestError            the request cannot be understood, or breaks a stated rule
+    │   ├── NotAcceptable       no format that the client accepts can hold the answer
+    │   ├── PayloadTooLarge     more pixels than the server takes at once
+    │   └── UnsupportedMediaType  a media type that is not read here
+    ├── OutOfMemory             a request, or a model, needs more memory than there is
+    └── ConfigurationError      the server cannot start as it is set up
+        ├── SettingsError       a setting has an impossible value
+        └── ModelError          the model directory holds no model that can be served
 
-A message says what came, the rule, and the remedy. It goes to the client as it is, so it
-never holds a traceback or a path of the server's code.
+A message says what came, the rule, and the remedy. It goes to the client, so it never holds a
+traceback or a path of the server's code. A setting is named by its field, in backticks:
+``"this server takes 256 pixels (`max_pixels`)"``. Whoever reads the settings from somewhere else
+puts the name that users know in place of it.
 """
 
 
 class SegmentationError(Exception):
-    """Base of all errors raised on purpose. ``status`` is the HTTP status, ``kind`` its name."""
-
-    status = 500
-    kind = "InternalServerError"
+    """Base of all errors that are raised on purpose."""
 
 
 class RequestError(SegmentationError):
     """The request cannot be understood, or breaks a stated rule."""
 
-    status = 400
-    kind = "BadRequest"
-
 
 class NotAcceptable(RequestError):
     """No format that the client accepts can hold the answer."""
-
-    status = 406
-    kind = "NotAcceptable"
 
 
 class PayloadTooLarge(RequestError):
     """The request holds more pixels than the server takes at once."""
 
-    status = 413
-    kind = "PayloadTooLarge"
-
 
 class UnsupportedMediaType(RequestError):
-    """The Content-Type is missing, malformed, or none that is read here."""
-
-    status = 415
-    kind = "UnsupportedMediaType"
+    """The media type is missing, malformed, or none that is read here."""
 
 
 class OutOfMemory(SegmentationError):
     """The request needs more memory than there is; the server lives on."""
-
-    status = 507
-    kind = "InsufficientStorage"
 
 
 class ConfigurationError(SegmentationError):
@@ -62,12 +46,8 @@ class ConfigurationError(SegmentationError):
 
 
 class SettingsError(ConfigurationError):
-    """An environment variable has an impossible value."""
-
-    kind = "SettingsError"
+    """A setting has an impossible value."""
 
 
 class ModelError(ConfigurationError):
     """The model directory holds no model that can be served, or holds several."""
-
-    kind = "ModelError"

@@ -1,14 +1,20 @@
-"""The images of a request as an array, and the rules that every image must meet."""
+"""The images of a request as an array, and the rules that every image must meet.
+
+An *intensity* is a number from 0, black, to 1, white; networks take float32 intensities. What
+images are stored as becomes intensities here, and nowhere else: uint8 / 255, uint16 / 65535, bool
+as 0 and 1, floats as they are.
+"""
 
 import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import machine, media_types
+from . import machine
 from .errors import OutOfMemory, PayloadTooLarge, RequestError
 
 SCALES = {np.dtype(np.uint8): 1 / 255, np.dtype(np.uint16): 1 / 65535, np.dtype(bool): 1.0}
+EIGHT_BITS = 255  # the largest value of 8 bits; text formats hold numbers from 0 to it
 # decoded, converted, the mask, and the mask encoded: a byte or two each
 BYTES_PER_VALUE = 6
 MAX_COLOUR_CHANNELS = 4  # a last axis this short holds channels: gray, gray and alpha, RGB, RGBA
@@ -19,16 +25,16 @@ class Images:
     """The images of one request, as they came.
 
     Attributes:
-        pixels: the array as decoded; uint8, uint16, bool or float32. Intensity = pixels * scale.
-        scale: factor that brings ``pixels`` to intensities in 0–1.
+        pixels: the array as decoded; uint8, uint16, bool or float32.
+        scale: the factor that makes intensities of ``pixels``.
         axes: "HW", "HWC", "NHW" or "NHWC"; "" where only the model's channel count can tell.
-        media_type: what the request was, so that it can be answered in kind.
+        media_type: what the request was, so that it can be answered in kind; "" of arrays.
     """
 
     pixels: np.ndarray
     scale: float
-    axes: str
-    media_type: str
+    axes: str = ""
+    media_type: str = ""
 
     def for_channels(self, channels: int) -> "Images":
         """The same images with their axes settled for a model of that many channels.
@@ -47,6 +53,14 @@ class Images:
         """The pixels as (N, H, W, C), a view. The axes must have been settled."""
         pixels = self.pixels if self.axes.startswith("N") else self.pixels[None]
         return pixels if self.axes.endswith("C") else pixels[..., None]
+
+    def intensities(self, pixels: np.ndarray) -> np.ndarray:
+        """Some of the pixels, of any shape, as float32 intensities."""
+        return np.multiply(pixels, self.scale, dtype=np.float32, casting="unsafe")
+
+    def eight_bits(self, pixels: np.ndarray) -> np.ndarray:
+        """Some of the pixels, of any shape, as uint8 for a picture."""
+        return np.rint(pixels * np.float32(self.scale * EIGHT_BITS)).astype(np.uint8)
 
     @property
     def stacked(self) -> bool:
@@ -73,17 +87,18 @@ def _wrong_channels(shape: tuple[int, ...], found: int, channels: int) -> str:
     return f"{came}; {rule}; {remedy}"
 
 
-def from_array(array: np.ndarray, media_type: str = media_types.NPY) -> Images:
-    """Images from an array: uint8 / 255, uint16 / 65535, bool as 0 and 1, floats already 0–1.
+def from_array(array: np.ndarray, media_type: str = "", axes: str = "") -> Images:
+    """Images of an array of uint8, uint16, bool, or floats that are intensities already.
 
     Raises:
-        RequestError: another dtype, an empty array, other than 2 to 4 axes, values outside 0–1.
+        RequestError: another dtype, an empty array, other than 2 to 4 axes, floats that are no
+            intensities.
     """
     if array.dtype.kind == "f":
         array = array.astype(np.float32, copy=False)
         check_shape(array.shape)
         check_range(array, 1, "float intensities", "divide by the largest possible value")
-        return Images(array, 1.0, "", media_type)
+        return Images(array, 1.0, axes, media_type)
     scale = SCALES.get(array.dtype.newbyteorder("="))
     if scale is None:
         raise RequestError(
@@ -91,7 +106,16 @@ def from_array(array: np.ndarray, media_type: str = media_types.NPY) -> Images:
             "bool, or float (0–1); convert it with .astype()"
         )
     check_shape(array.shape)
-    return Images(array, scale, "", media_type)
+    return Images(array, scale, axes, media_type)
+
+
+def from_numbers(array: np.ndarray, media_type: str, axes: str = "") -> Images:
+    """Images of numbers from 0 to 255, whole or not, as text formats hold them.
+
+    Args:
+        array: uint8 or float32, of 2 to 4 axes, checked by ``check_range``.
+    """
+    return Images(array, 1 / EIGHT_BITS, axes, media_type)
 
 
 def check_shape(shape: tuple[int, ...], what: str = "array") -> None:
@@ -116,7 +140,7 @@ def check_size(shape: tuple[int, ...], max_pixels: int) -> None:
     if pixels > max_pixels:
         raise PayloadTooLarge(
             f"request is {times(shape)}, {pixels:,} pixels; this server takes {max_pixels:,} "
-            "(UNET_MAX_PIXELS); cut it into parts, or raise the limit"
+            "(`max_pixels`); cut it into parts, or raise the limit"
         )
 
 
@@ -142,7 +166,7 @@ def check_range(array: np.ndarray, maximum: int, what: str, remedy: str) -> None
 
 
 def times(shape: tuple[int, ...]) -> str:
-    """(500, 700, 3) -> "500×700×3"."""
+    """(600, 700, 3) -> "600×700×3"."""
     return "×".join(map(str, shape))
 
 

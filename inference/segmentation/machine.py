@@ -5,6 +5,7 @@ Reads version 2 of cgroups (https://docs.kernel.org/admin-guide/cgroup-v2.html) 
 """
 
 import contextlib
+import ctypes
 import math
 import os
 from collections.abc import Iterator
@@ -25,25 +26,42 @@ def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
 
 def available_memory(cgroups: Path = CGROUPS, own: Path = OWN, meminfo: Path = MEMINFO) -> int:
     """How many bytes may be taken now before the kernel ends a process for it."""
-    left = (_memory_left(folder) for folder in _folders("memory", cgroups, own))
-    return max(0, min([*(bytes_ for bytes_ in left if bytes_ is not None), _of_host(meminfo)]))
+    grants = [_memory_left(folder) for folder in _folders("memory", cgroups, own)]
+    limits = [left for left in grants if left is not None]
+    return max(0, min([*limits, _of_host(meminfo)]))
+
+
+def resident_memory() -> int:
+    """How many bytes of memory this process holds now."""
+    return 1024 * _statistic(SELF / "status", "VmRSS:")
 
 
 class MemoryGrowth:
     """How much more memory this process needed, at most, within a ``with`` block.
 
     Attributes:
-        bytes: known after the block; memory that was taken before and is used again is not in it.
+        resting_bytes: of the process, before the block.
+        bytes: that it took on top of these, at most; known after the block.
     """
 
+    resting_bytes = 0
+    bytes = 0
+
     def __enter__(self) -> "MemoryGrowth":
+        _give_back_freed_memory()  # taken anew, it would not show as growth
         with contextlib.suppress(OSError):  # of kernels that cannot: a peak from before may count
             (SELF / "clear_refs").write_text("5")  # the peak begins anew; see proc(5)
-        self._before = 1024 * _statistic(SELF / "status", "VmRSS:")
+        self.resting_bytes = resident_memory()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.bytes = max(0, 1024 * _statistic(SELF / "status", "VmHWM:") - self._before)
+        peak = 1024 * _statistic(SELF / "status", "VmHWM:")
+        self.bytes = max(0, peak - self.resting_bytes)
+
+
+def _give_back_freed_memory() -> None:
+    with contextlib.suppress(AttributeError, OSError):  # it is glibc's own function
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _folders(controller: str, cgroups: Path, own: Path) -> Iterator[Path]:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 import requests
-from click.testing import CliRunner
 
-from aws_cli import Aws
-from demo import free_port
-from serving import until
+from aws import deploy as deploy_script
+from aws.lib import inventory
+from aws.lib.cli import Aws
+from support.commands import run
 
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
@@ -17,8 +17,13 @@ BUCKET = "unet-test"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/unet@sha256:{'0' * 64}"
 ARTIFACT = f"s3://{BUCKET}/models/cells.tar.gz"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/unet-inference"
-CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION,
-               "AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}  # fmt: skip
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 class Cloud:
@@ -34,12 +39,13 @@ class Cloud:
         self.aws = Aws(REGION)
 
     def fail(self, call: int) -> None:
-        """Refuse the given call, counted from 1; 0 refuses none."""
-        requests.post(f"{self.url}/fail/{call}", timeout=10)
+        """Refuse one call, counted from 1 from now on; 0 refuses none."""
+        requests.post(f"{self.url}/fail/{call}", timeout=60).raise_for_status()
 
     def reset(self) -> None:
+        """Forget everything; there are a bucket and an artifact again."""
         self.fail(0)
-        requests.post(f"{self.url}/moto-api/reset", timeout=10)
+        requests.post(f"{self.url}/moto-api/reset", timeout=60).raise_for_status()
         self.aws("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
@@ -49,8 +55,8 @@ class Cloud:
         """Everything that there is, but for the bucket."""
         sagemaker, scaling = self.aws("sagemaker"), self.aws("application-autoscaling")
         endpoints = [
-            sagemaker.describe_endpoint(EndpointName=found["EndpointName"])
-            for found in sagemaker.list_endpoints()["Endpoints"]
+            sagemaker.describe_endpoint(EndpointName=listed["EndpointName"])
+            for listed in sagemaker.list_endpoints()["Endpoints"]
         ]
         configs = sagemaker.list_endpoint_configs()["EndpointConfigs"]
         targets = scaling.describe_scalable_targets(ServiceNamespace="sagemaker")
@@ -67,68 +73,44 @@ class Cloud:
 
 
 @pytest.fixture(scope="session")
-def _server(tmp_path_factory):
-    port = free_port()
-    script = Path(__file__).with_name("moto_server.py")
+def _url(tmp_path_factory):
+    """Where this run's own AWS answers: it takes a free port itself, and prints its URL."""
+    command = [sys.executable, Path(__file__).with_name("moto_server.py")]
     log = tmp_path_factory.mktemp("moto") / "log"
-    with log.open("wb") as file:
-        process = subprocess.Popen(
-            [sys.executable, script, str(port)],
-            env=os.environ | CREDENTIALS,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://127.0.0.1:{port}"
-
-    def answers():
-        assert process.poll() is None, log.read_text()
+    with (
+        log.open("wb") as stderr,
+        subprocess.Popen(
+            command, env=os.environ | CREDENTIALS, stdout=subprocess.PIPE, stderr=stderr
+        ) as process,
+    ):
         try:
-            return requests.get(f"{url}/moto-api/data.json", timeout=5).ok
-        except requests.RequestException:
-            return False
-
-    try:
-        until(answers)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
+            url = process.stdout.readline().decode().strip()
+            assert url, log.read_text()
+            yield url
+        finally:
+            process.terminate()
 
 
 @pytest.fixture
-def cloud(_server, monkeypatch, tmp_path):
+def cloud(_url, monkeypatch, tmp_path):
     """AWS with a bucket and an artifact in it."""
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setenv("AWS_ENDPOINT_URL", _server)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", _url)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.delenv("AWS_PROFILE", raising=False)
-    cloud = Cloud(_server)
+    monkeypatch.setattr(inventory, "POLL_SECONDS", 0.01)
+    cloud = Cloud(_url)
     cloud.reset()
     return cloud
 
 
 @pytest.fixture
-def run():
-    """Run a script in this process: its result has ``exit_code`` and ``output``."""
-
-    def run(script, *arguments, code=0, **options):
-        result = CliRunner().invoke(script.main, [str(a) for a in arguments], **options)
-        if result.exception and not isinstance(result.exception, SystemExit):
-            raise result.exception
-        assert result.exit_code == code, result.output
-        return result
-
-    return run
-
-
-@pytest.fixture
-def deploy(run):
+def deploy():
     """Run deploy.py with what it always needs."""
-    import deploy
 
-    def call(*arguments, name="cells", image=IMAGE, model=ARTIFACT, **options):
+    def deploy(*arguments, name="cells", image=IMAGE, model=ARTIFACT, **options):
         needed = ("--name", name, "--image", image, "--model", model, "--role", ROLE)
-        return run(deploy, *needed, *arguments, **options)
+        return run(deploy_script, *needed, *arguments, **options)
 
-    return call
+    return deploy

@@ -1,13 +1,16 @@
-"""AWS over HTTP, by moto, with what these tests need on top.
+"""AWS over HTTP, by moto, on a free port of this machine: prints its URL, and serves until it ends.
+
+These tests need a few things on top:
 
 - UpdateEndpoint, which moto lacks: the request is checked against botocore's service model; a model
   whose image is called "broken" is rolled back, as SageMaker does if the container does not start.
+- A transform job of such a model fails; moto's jobs are all completed.
 - POST /fail/K makes the K-th request from now on be refused; POST /fail/0 ends that.
-- POST /reset is moto's own: it forgets everything (/moto-api/reset).
+
+POST /moto-api/reset is moto's own: it forgets everything.
 """
 
 import json
-import sys
 import threading
 
 import botocore.session
@@ -15,7 +18,7 @@ import botocore.validate
 from moto.core.exceptions import JsonRESTError
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.sagemaker.responses import SageMakerResponse
-from werkzeug.serving import run_simple
+from werkzeug.serving import make_server
 
 MODEL = botocore.session.get_session().get_service_model("sagemaker")
 
@@ -32,11 +35,8 @@ def update_endpoint(self) -> str:
         raise JsonRESTError("ValidationException", f'Could not find config "{config_name}".')
     endpoint = backend.endpoints[name]
     variants = backend.endpoint_configs[config_name].production_variants
-    images = [
-        backend._models[variant["ModelName"]].primary_container["Image"] for variant in variants
-    ]
     endpoint.failure_reason = None
-    if any("broken" in image for image in images):
+    if any(is_broken(backend, variant["ModelName"]) for variant in variants):
         endpoint.failure_reason = "The container did not pass the ping health check."
     else:
         endpoint.endpoint_config_name = config_name
@@ -44,8 +44,22 @@ def update_endpoint(self) -> str:
     return json.dumps({"EndpointArn": endpoint.arn})
 
 
+def create_transform_job(self):
+    answer = motos_create_transform_job(self)
+    backend = self.sagemaker_backend
+    job = backend.transform_jobs[self._get_param("TransformJobName")]
+    if is_broken(backend, job.model_name):
+        job.transform_job_status = "Failed"
+        job.failure_reason = "ClientError: 400"
+    return answer
+
+
+def is_broken(backend, model: str) -> bool:
+    return "broken" in backend._models[model].primary_container["Image"]
+
+
 class Faults:
-    """Refuses one request, when it is told to."""
+    """Passes requests on to moto, and refuses one when POST /fail/K says so."""
 
     def __init__(self, application):
         self._application = application
@@ -70,6 +84,10 @@ class Faults:
 
 
 if __name__ == "__main__":
+    motos_create_transform_job = SageMakerResponse.create_transform_job
+    SageMakerResponse.create_transform_job = create_transform_job
     SageMakerResponse.update_endpoint = update_endpoint
     application = Faults(DomainDispatcherApplication(create_backend_app))
-    run_simple("127.0.0.1", int(sys.argv[1]), application, threaded=True)
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    print(f"http://127.0.0.1:{server.server_port}", flush=True)
+    server.serve_forever()

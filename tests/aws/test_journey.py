@@ -3,6 +3,7 @@ pulled image with the packed model behind the endpoint."""
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -10,21 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import requests
 
-import bodies
-import containers
-import delete
-import inventory
-import invoke
-import package
-import rollback
-import status
-import tiny_models
-from containers import ROOT, docker
-from demo import free_port
-from runtime import runtime
-from serving import until
+from aws import delete, invoke, package, rollback, status
+from lib.docker import docker
+from support import bodies, containers, tiny_models
+from support.commands import run
+from support.containers import ROOT
+from support.runtime import runtime
+from support.serving import until
 
 pytestmark = pytest.mark.container
 
@@ -39,7 +33,7 @@ def output_fn(prediction, accept):
 def push(*arguments, code=0):
     """build_and_push.sh: the last line of its output, and what it says besides."""
     done = subprocess.run(
-        [ROOT / "scripts" / "build_and_push.sh", *arguments], capture_output=True, text=True
+        [ROOT / "scripts" / "aws" / "build_and_push.sh", *arguments], capture_output=True, text=True
     )
     assert done.returncode == code, done.stderr
     return done.stdout.strip(), done.stderr
@@ -47,35 +41,32 @@ def push(*arguments, code=0):
 
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory):
-    """A registry of container images, and its host and port."""
+    """A registry of container images: its host, and the port that it took by itself."""
     program = shutil.which("docker-registry")
     if not program:
         missing = "docker-registry is missing; apt-get install docker-registry"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
     folder = tmp_path_factory.mktemp("registry")
-    host = f"127.0.0.1:{free_port()}"
     config = {
         "version": "0.1",
-        "log": {"level": "error"},
+        "log": {"level": "info"},  # one of its lines says where it listens
         "storage": {"filesystem": {"rootdirectory": str(folder / "images")}},
-        "http": {"addr": host},
+        "http": {"addr": "127.0.0.1:0"},
     }
     (folder / "config.yml").write_text(json.dumps(config))  # JSON is YAML
-    with (folder / "log").open("wb") as log:
+    log = folder / "log"
+    with log.open("wb") as output:
         process = subprocess.Popen(
-            [program, "serve", folder / "config.yml"], stdout=log, stderr=log
+            [program, "serve", folder / "config.yml"], stdout=output, stderr=output
         )
 
-    def answers():
-        assert process.poll() is None, (folder / "log").read_text()
-        try:
-            return requests.get(f"http://{host}/v2/", timeout=5).ok
-        except requests.RequestException:
-            return False
+    def address():
+        assert process.poll() is None, log.read_text()
+        return re.search(r"listening on (127\.0\.0\.1:\d+)", log.read_text())
 
     try:
-        until(answers)
-        yield host
+        until(address)
+        yield address()[1]
     finally:
         process.terminate()
         process.wait()
@@ -100,10 +91,7 @@ def unpack(cloud, artifact, folder):
     return folder / "model"
 
 
-def test_from_an_image_to_an_endpoint_and_back(
-    cloud, pushed, run, deploy, mask, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(inventory, "POLL_SECONDS", 0.01)
+def test_from_an_image_to_an_endpoint_and_back(cloud, pushed, deploy, mask, tmp_path, monkeypatch):
     assert "@sha256:" in pushed
     packed = run(package, SAMPLE.parent, "--output", "s3://unet-test/models/")
     artifact = packed.stdout.strip()
@@ -124,7 +112,7 @@ def test_from_an_image_to_an_endpoint_and_back(
     assert "1 to 3 instances" in run(status, "cells").output
     run(rollback, "cells")
     run(delete, "cells", "--artifacts", "s3://unet-test/models/", "--yes")
-    assert all(not found for found in cloud.state().values())
+    assert not any(cloud.state().values())
     assert "Contents" not in cloud.aws("s3").list_objects_v2(Bucket="unet-test")
 
 
@@ -132,21 +120,28 @@ def test_the_documentation_word_for_word(cloud, registry, image, mask, tmp_path,
     """Every command of docs/aws.md, in one shell; only the registry is another one."""
     text = (ROOT / "docs" / "aws.md").read_text()
     script = "".join(line[4:] for line in text.splitlines(keepends=True) if line.startswith("    "))
-    assert script.count("scripts/build_and_push.sh unet-inference") == 1
+    assert script.count("scripts/aws/build_and_push.sh unet-inference") == 1
     script = script.replace(
         "build_and_push.sh unet-inference",
         f"build_and_push.sh unet-inference --registry {registry}",
     ).replace("scripts/setup.sh --dev\n", "")  # done, or this test would not run
     script = script.replace("/tmp/", f"{tmp_path}/")
     # what the documentation makes is looked at before its last step removes it
-    before, delete_all = script.split("scripts/delete.py")
+    before, delete_all = script.split("scripts/aws/delete.py")
+    script = f"{before} echo y | scripts/aws/delete.py{delete_all}"
     copy = tmp_path / "project"
     subprocess.run(["git", "clone", "--quiet", ROOT, copy], check=True)
     (copy / ".venv").symlink_to(ROOT / ".venv")
     with containers.container(image) as container, runtime(container.url) as url:
         monkeypatch.setenv("AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME", url)
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", f"{before} echo y | scripts/delete.py{delete_all}"],
+            [
+                "bash",
+                "-euo",
+                "pipefail",
+                "-c",
+                f"{before} echo y | scripts/aws/delete.py{delete_all}",
+            ],
             cwd=copy,
             capture_output=True,
             text=True,
@@ -157,7 +152,7 @@ def test_the_documentation_word_for_word(cloud, registry, image, mask, tmp_path,
     assert (copy / "masks" / "sample-overlay.png").exists()
     assert (copy / "mask.png").read_bytes() == mask
     assert "of cells nothing is left" in done.stdout
-    assert all(not found for found in cloud.state().values())
+    assert not any(cloud.state().values())
 
 
 def commit(folder):
@@ -168,8 +163,8 @@ def commit(folder):
 def test_pushing_to_ecr(cloud, image):
     """As far as it goes without the real registry: `docker login` finds none."""
     for _ in range(2):
-        _, told = push("unet", "v1", code=1)
-        assert f"docker cannot log in to {ECR}" in told
+        _, messages = push("unet", "v1", code=1)
+        assert f"docker cannot log in to {ECR}" in messages
     [repository] = cloud.aws("ecr").describe_repositories()["repositories"]
     assert repository["imageTagMutability"] == "IMMUTABLE"
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
@@ -185,9 +180,9 @@ def test_a_tag_that_is_in_ecr_already(cloud, image):
     manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config})
     ecr.put_image(repositoryName="unet", imageTag="v1", imageManifest=manifest)
     [known] = ecr.describe_images(repositoryName="unet")["imageDetails"]
-    digest, told = push("unet", "v1")
+    digest, messages = push("unet", "v1")
     assert digest == f"{ECR}/unet@{known['imageDigest']}"
-    assert "there already" in told
+    assert "there already" in messages
 
 
 def test_misuse_of_the_push():
@@ -196,7 +191,7 @@ def test_misuse_of_the_push():
     assert "Usage" in push("--help")[0]
 
 
-def test_a_folder_of_real_sections(image, run, tmp_path):
+def test_a_folder_of_real_sections(image, tmp_path):
     """Not part of the project: see the model card."""
     if not os.environ.get("ISBI2012_DIR"):
         pytest.skip("ISBI2012_DIR is not set")
@@ -211,7 +206,7 @@ def test_a_folder_of_real_sections(image, run, tmp_path):
     assert all(60 < share < 95 for share in shares)  # cells
 
 
-def test_artifacts_are_served(image, run, cloud, tmp_path):
+def test_artifacts_are_served(image, cloud, tmp_path):
     """Single-model and multi-model, with code of the user's."""
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "inference.py").write_bytes(CODE)

@@ -1,10 +1,11 @@
+"""scripts/aws/package.py with models that are loaded, and with a bucket."""
+
 import tarfile
 
-import pytest
-
-import package
-import tiny_models
-from containers import ROOT
+from aws import package
+from support import tiny_models
+from support.commands import run
+from support.containers import ROOT
 
 MODEL = ROOT / "models" / "unet-membrane"
 
@@ -14,30 +15,24 @@ def names(artifact):
         return set(archive.getnames())
 
 
-@pytest.fixture
-def code(tmp_path):
-    folder = tmp_path / "own"
-    (folder / "__pycache__").mkdir(parents=True)
-    (folder / "__pycache__" / "inference.pyc").touch()
-    (folder / "inference.py").write_text("def model_fn(model_dir): ...")
-    (folder / "requirements.txt").touch()
-    return folder
-
-
-def test_a_folder(run, tmp_path):
+def test_a_folder(tmp_path):
     output = run(package, MODEL, "--output", tmp_path / "new" / "model.tar.gz").output
     assert "unet-membrane.keras: any size, channels 1, classes 1" in output
     assert {"unet-membrane.keras", "model.json"} <= names(tmp_path / "new" / "model.tar.gz")
 
 
-def test_a_file_with_code(run, tmp_path, code):
-    model = tiny_models.save(tiny_models.identity(), tmp_path / "m") / "model.keras"
+def test_code_of_ones_own_is_not_tried(tmp_path):
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "inference.py").write_text("def model_fn(model_dir): ...")
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "weights.bin").write_bytes(b"only the code can load this")
     artifact = tmp_path / "model.tar.gz"
-    run(package, model, "--code", code, "--output", artifact)
-    assert names(artifact) == {"model.keras", "code/inference.py", "code/requirements.txt"}
+    output = run(package, tmp_path / "m", "--code", tmp_path / "code", "--output", artifact).output
+    assert "it was not tried" in output
+    assert names(artifact) == {"weights.bin", "code/inference.py"}
 
 
-def test_the_same_model_is_the_same_artifact(run, tmp_path, cloud):
+def test_the_same_model_is_the_same_artifact(tmp_path, cloud):
     model = tiny_models.save(tiny_models.identity(), tmp_path / "m")
     first = run(package, model, "--output", "s3://unet-test/models/").stdout.strip()
     (model / "model.keras").touch()
@@ -49,7 +44,7 @@ def test_the_same_model_is_the_same_artifact(run, tmp_path, cloud):
     assert names(tmp_path / "back.tar.gz") == {"model.keras"}
 
 
-def test_a_model_that_could_not_be_served(run, tmp_path):
+def test_a_model_that_could_not_be_served(tmp_path):
     (tmp_path / "m").mkdir()
     (tmp_path / "m" / "model.keras").write_bytes(b"nonsense")
     output = run(package, tmp_path / "m", "--output", tmp_path / "x", code=1).output
@@ -57,15 +52,18 @@ def test_a_model_that_could_not_be_served(run, tmp_path):
     assert not (tmp_path / "x").exists()
 
 
-def test_misuse(run, tmp_path, code):
-    (tmp_path / "empty").mkdir()
-    out = ("--output", tmp_path / "x")
-    assert "is empty" in run(package, tmp_path / "empty", *out, code=2).output
-    (code / "inference.py").unlink()
-    assert "no inference.py" in run(package, MODEL, "--code", code, *out, code=2).output
-    assert "s3://bucket/key" in run(package, MODEL, "--output", "s3://X", code=2).output
+def test_a_setting_that_does_not_fit_is_named_as_its_variable(tmp_path, monkeypatch):
+    monkeypatch.setenv("UNET_MODEL_FILENAME", "other.keras")
+    model = tiny_models.save(tiny_models.identity(), tmp_path / "m")
+    output = run(package, model, "--output", tmp_path / "x", code=1).output
+    assert "UNET_MODEL_FILENAME" in output
 
 
-def test_a_bucket_that_is_not_there(run, cloud):
+def test_a_place_that_is_none(tmp_path):
+    model = tiny_models.save(tiny_models.identity(), tmp_path / "m")
+    assert "s3://bucket/key" in run(package, model, "--output", "s3://X", code=2).output
+
+
+def test_a_bucket_that_is_not_there(cloud):
     output = run(package, MODEL, "--output", "s3://other-bucket/models/", code=1).output
     assert "NoSuchBucket" in output

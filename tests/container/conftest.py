@@ -1,6 +1,6 @@
 import pytest
 
-import containers
+from support import containers
 
 
 @pytest.fixture

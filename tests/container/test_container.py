@@ -8,11 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-import bodies
-import containers
-import tiny_models
-from containers import docker
-from serving import PATIENCE, until
+from lib.docker import docker
+from support import bodies, containers, tiny_models
+from support.serving import PATIENCE, until
 
 pytestmark = pytest.mark.container
 
@@ -104,7 +102,7 @@ def test_workers_threads_and_heap_follow_the_cgroup(run, sample, mask):
         assert segment(container, sample).content == mask
 
 
-def test_it_binds_to_the_port_it_is_told(run, sample, mask):
+def test_it_binds_to_the_port_of_its_setting(run, sample, mask):
     with run("--env", "SAGEMAKER_BIND_TO_PORT=8199", port=8199) as container:
         assert segment(container, sample).content == mask
 
@@ -188,7 +186,7 @@ def test_the_log_level_holds(run, sample):
 def test_a_worker_is_killed_in_mid_request(obedient, threads):
     with obedient() as container:
         cut = threads.submit(container.invoke, b"sleep 60", headers=TEXT)
-        until(lambda: "begun" in container.run("ls", "/tmp"))
+        until(lambda: "begun" in container.execute("ls", "/tmp"))
         container.kill_worker()
         assert cut.result().status_code == 500
         assert container.ping() == 503
@@ -253,8 +251,8 @@ def test_a_client_that_hangs_blocks_no_other(run, sample, mask):
 
 def test_a_full_queue(obedient, threads):
     with obedient("--env", "MMS_JOB_QUEUE_SIZE=2") as container:
-        asked = [threads.submit(container.invoke, b"sleep 2", headers=TEXT) for _ in range(8)]
-        answers = [request.result() for request in asked]
+        requests = [threads.submit(container.invoke, b"sleep 2", headers=TEXT) for _ in range(8)]
+        answers = [request.result() for request in requests]
         refused = [answer for answer in answers if answer.status_code != 200]
         assert {answer.status_code for answer in refused} == {503}
         assert all(answer.headers["Retry-After"] for answer in refused)
@@ -263,8 +261,8 @@ def test_a_full_queue(obedient, threads):
 
 def test_sigterm_drains(obedient, threads):
     with obedient() as container:
-        asked = threads.submit(container.invoke, b"sleep 3", headers=TEXT)
-        until(lambda: "begun" in container.run("ls", "/tmp"))
+        request = threads.submit(container.invoke, b"sleep 3", headers=TEXT)
+        until(lambda: "begun" in container.execute("ls", "/tmp"))
         docker("stop", "--time", "30", container.id)
-        assert asked.result().text == "sleep 3"
+        assert request.result().text == "sleep 3"
         assert container.state()["ExitCode"] == 0

@@ -9,11 +9,10 @@ import numpy as np
 import pytest
 import requests
 
-import bodies
-import tiny_models
-from containers import Container
-from segmentation import unet
-from serving import PATIENCE, until
+from segmentation.networks import unet
+from support import bodies, tiny_models
+from support.containers import Container
+from support.serving import PATIENCE, until
 
 pytestmark = pytest.mark.container
 
@@ -22,6 +21,12 @@ GRAY = np.array([[0, 127, 128, 255]], np.uint8)
 RGB = np.stack([GRAY, GRAY, GRAY], axis=-1)
 MASK = [[0, 0, 255, 255]]
 CLASSES = [[0, 4, 4, 4]]
+# the process of a model, which MMS started, with its worker
+KILL_MODEL = """
+import psutil
+java = next(p for p in psutil.process_iter() if p.name() == "java")
+java.children()[0].kill()
+"""
 
 
 @pytest.fixture(scope="module")
@@ -152,11 +157,7 @@ def test_loads_requests_and_unloads_at_the_same_time(start):
 def test_a_model_whose_process_ended_is_unloaded(start):
     with start() as container:
         assert container.load("gray", "/models/gray").status_code == 200
-        container.python(
-            "import psutil\n"
-            "java = next(p for p in psutil.process_iter() if p.name() == 'java')\n"
-            "java.children()[0].kill()"
-        )
+        container.execute("python3", "-c", KILL_MODEL)
         until(lambda: names(container) == set())
         assert ask(container, "gray", GRAY).status_code == 404
         assert container.load("gray", "/models/gray").status_code == 200

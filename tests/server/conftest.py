@@ -1,8 +1,10 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from serving import ENTRYPOINT
+from lib.server import ENTRYPOINT
+from support.serving import serve
 
 STAND_IN = Path(__file__).with_name("handler_service.py")
 
@@ -19,7 +21,23 @@ def entrypoint(tmp_path_factory) -> Path:
 
 
 @pytest.fixture
+def start(entrypoint):
+    """``serve``, with the stand-in for the handler."""
+
+    def start(model_dir, **arguments):
+        return serve(model_dir, entrypoint=entrypoint, **arguments)
+
+    return start
+
+
+@pytest.fixture
 def model_dir(tmp_path) -> Path:
     folder = tmp_path / "model"
     folder.mkdir()
     return folder
+
+
+@pytest.fixture
+def threads():
+    with ThreadPoolExecutor(8) as pool:
+        yield pool

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-import load_errors
+from serving import load_errors
 
 
 def handle(data, context):

@@ -1,0 +1,156 @@
+package unet;
+
+import com.amazonaws.ml.mms.ModelServer;
+import com.amazonaws.ml.mms.ServerInitializer;
+import com.amazonaws.ml.mms.servingsdk.impl.PluginsManager;
+import com.amazonaws.ml.mms.util.ConfigManager;
+import com.amazonaws.ml.mms.util.Connector;
+import com.amazonaws.ml.mms.util.ConnectorType;
+import com.amazonaws.ml.mms.wlm.ModelManager;
+import io.netty.bootstrap.ServerBootstrap;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.ChannelInitializer;
+import io.netty.channel.ChannelOption;
+import io.netty.channel.EventLoopGroup;
+import io.netty.handler.ssl.SslContext;
+import io.netty.util.internal.logging.InternalLoggerFactory;
+import io.netty.util.internal.logging.Slf4JLoggerFactory;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.nio.file.Paths;
+import java.security.GeneralSecurityException;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.apache.commons.cli.DefaultParser;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Multi Model Server (MMS) that drains on SIGTERM and keeps its management API to itself.
+ *
+ * <p>MMS drops every request when it is stopped, and endpoint plugins see neither connections nor
+ * requests under way. Only the code that opens the listening sockets does, hence this subclass.
+ */
+public final class Server extends ModelServer {
+
+    private final ConfigManager config;
+    private final boolean multiModel;
+    private final Drain drain;
+    private final BodyMemory memory;
+    private final ErrorDetails details;
+    private final LoadReasons reasons;
+    private final AccessLog log;
+
+    private Server(ConfigManager config, boolean multiModel, Drain drain) {
+        super(config);
+        this.config = config;
+        this.multiModel = multiModel;
+        this.drain = drain;
+        // a body is held up to three times: as it came, as it is queued, as it goes to the worker
+        memory = new BodyMemory(Runtime.getRuntime().maxMemory() / 4);
+        details = new ErrorDetails(config.getMaxRequestSize());
+        reasons = new LoadReasons(multiModel ? loadErrorsFolder() : Optional.empty());
+        log = new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER));
+    }
+
+    /** What {@link ModelServer#main} does, for this class. */
+    public static void main(String[] arguments) {
+        try {
+            String[] own = argumentsOfMms(arguments);
+            ConfigManager.init(
+                    new ConfigManager.Arguments(
+                            new DefaultParser().parse(ConfigManager.Arguments.getOptions(), own)));
+            PluginsManager.getInstance().initialize();
+            InternalLoggerFactory.setDefaultFactory(Slf4JLoggerFactory.INSTANCE);
+            Drain drain = new Drain(drainLimit());
+            Runtime.getRuntime().addShutdownHook(new Thread(drain, "drain"));
+            new Server(ConfigManager.getInstance(), Contract.isMultiModel(), drain).startAndWait();
+        } catch (IllegalArgumentException | IllegalStateException | IOException e) {
+            System.err.println(e.getMessage());
+        } catch (Throwable t) {
+            t.printStackTrace();
+        } finally {
+            System.exit(1);
+        }
+    }
+
+    /**
+     * The arguments that are meant for MMS. Its launcher has put those of a Java command before
+     * them, up to the name of MMS's own main class: docs/contract.md.
+     */
+    static String[] argumentsOfMms(String[] arguments) {
+        List<String> all = Arrays.asList(arguments);
+        int start = all.indexOf(ModelServer.class.getName()) + 1;
+        return all.subList(start, all.size()).toArray(new String[0]);
+    }
+
+    private static Duration drainLimit() {
+        String seconds = System.getProperty(Contract.DRAIN_SECONDS_PROPERTY, "25");
+        return Duration.ofMillis((long) (1000 * Double.parseDouble(seconds)));
+    }
+
+    private static Optional<Path> loadErrorsFolder() {
+        return Optional.ofNullable(System.getenv(Contract.LOAD_ERRORS_VARIABLE)).map(Paths::get);
+    }
+
+    /**
+     * As in MMS, but a server that cannot serve ends; when a listener closes, the connections stay;
+     * and no process is started each minute to collect metrics.
+     */
+    @Override
+    public void startAndWait() throws InterruptedException, IOException, GeneralSecurityException {
+        start();
+        long heap = Runtime.getRuntime().maxMemory() >> 20;
+        System.out.printf("Model server started, with a heap of up to %d MB.%n", heap);
+        ModelWatch watch = new ModelWatch(ModelManager.getInstance(), drain);
+        if (multiModel) {
+            watch.unloadDeadModels();
+        } else {
+            watch.awaitFailure();
+        }
+    }
+
+    /**
+     * As in MMS, but each connection is watched; the management API is not on the inference port
+     * unless SageMaker uses it (multi-model mode); and closing does not discard what was not sent
+     * yet (MMS sets SO_LINGER to 0).
+     */
+    @Override
+    public ChannelFuture initializeServer(
+            Connector connector, EventLoopGroup servers, EventLoopGroup workers, ConnectorType type)
+            throws InterruptedException, IOException, GeneralSecurityException {
+        boolean hideManagement = type == ConnectorType.BOTH && !multiModel;
+        SslContext ssl = connector.isSsl() ? config.getSslContext() : null;
+        ServerBootstrap bootstrap =
+                new ServerBootstrap()
+                        .group(servers, workers)
+                        .channel(connector.getServerChannel())
+                        .option(ChannelOption.SO_BACKLOG, 1024)
+                        .childOption(ChannelOption.SO_KEEPALIVE, true)
+                        .childHandler(
+                                connections(
+                                        ssl,
+                                        hideManagement ? ConnectorType.INFERENCE_CONNECTOR : type));
+        ChannelFuture bound = bootstrap.bind(connector.getSocketAddress()).await();
+        if (!bound.isSuccess()) {
+            String reason = bound.cause().getMessage();
+            throw new IOException("Cannot listen on " + connector + ": " + reason);
+        }
+        drain.addListener(bound.channel());
+        return bound.channel().closeFuture();
+    }
+
+    private ChannelInitializer<Channel> connections(SslContext ssl, ConnectorType type) {
+        return new ServerInitializer(ssl, type) {
+            @Override
+            public void initChannel(Channel channel) {
+                super.initChannel(channel);
+                Admission admission = new Admission(memory, drain::hasBegun);
+                Exchange exchange = new Exchange(drain, admission, details, reasons, log);
+                channel.pipeline().addAfter("http", "exchange", exchange);
+            }
+        };
+    }
+}

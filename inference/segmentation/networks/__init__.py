@@ -1,0 +1,1 @@
+"""From a loaded artifact to a network that is ready to run."""

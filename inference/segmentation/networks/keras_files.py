@@ -1,0 +1,72 @@
+"""Keras models in one file: ``.keras``, and HDF5 with a whole model or with weights alone.
+
+No code of an artifact runs: Lambda layers are refused before Keras sees them, and its safe mode
+stays on besides (https://keras.io/api/models/model_saving_apis/). HDF5 that points into other files
+is refused, too.
+"""
+
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from ..errors import ModelError
+from . import weights
+
+
+def load(path: Path) -> Any:
+    """The Keras model of a file.
+
+    Raises:
+        ModelError: it holds code, points into other files, or has the weights of another network.
+        Exception: it is broken; h5py, zipfile and Keras raise almost anything then.
+    """
+    if path.suffix.lower() == ".keras":
+        with zipfile.ZipFile(path) as archive:
+            config = archive.read("config.json").decode()
+    else:
+        with h5py.File(path, "r") as file:
+            _refuse_links(file, path)
+            if "model_config" not in file.attrs:
+                return weights.load_unet(file)
+            config = _text(file.attrs["model_config"])
+    _refuse_lambda(config, path)
+    import keras  # takes long to import
+
+    return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _refuse_lambda(config: str, path: Path) -> None:
+    if re.search(r'"(Lambda|__lambda__)"', config):
+        raise ModelError(
+            f"{path.name} has a Lambda layer, which holds code; code in an artifact is never run; "
+            "replace it with a layer of Keras, or build the model in code/inference.py"
+        )
+
+
+def _refuse_links(file: h5py.File, path: Path) -> None:
+    """A file of weights could otherwise bring in any other HDF5 file, or raw bytes of any file."""
+    outside: list[str] = []
+
+    def look(name: str, link: Any) -> None:
+        if isinstance(link, h5py.ExternalLink):
+            outside.append(f"{name} -> {link.filename}")
+        elif isinstance(link, h5py.HardLink) and _is_stored_elsewhere(file[name]):
+            outside.append(name)
+
+    file.visititems_links(look)
+    if outside:
+        raise ModelError(
+            f"{path.name} takes {outside[0]} from another file; an artifact is one file; "
+            "save the model again"
+        )
+
+
+def _is_stored_elsewhere(item: Any) -> bool:
+    return isinstance(item, h5py.Dataset) and bool(item.external or item.is_virtual)

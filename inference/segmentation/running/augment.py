@@ -1,0 +1,47 @@
+"""The average over the flips and quarter turns of images, which a network need not treat alike."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..networks.network import Network
+
+Turn = Callable[[np.ndarray], np.ndarray]
+
+
+def augmented(network: Network, images: np.ndarray, augment: int) -> np.ndarray:
+    """The probabilities of images, averaged over flips and turns.
+
+    Args:
+        images: float32 (N, h, w, C) intensities.
+        augment: 1 for the images as they are; 8 for all flips and quarter turns, of which 4 are
+            left where a fixed size that is not square forbids the turns.
+
+    Returns:
+        float32 (N, h, w, K) probabilities.
+    """
+    if augment == 1:
+        return network.run(images)
+    free = network.height is None and network.width is None
+    symmetries = _symmetries(quarter_turns=free or images.shape[1] == images.shape[2])
+    total = np.zeros((*images.shape[:3], network.classes), np.float32)
+    for turn, turn_back in symmetries:
+        total += turn_back(network.run(np.ascontiguousarray(turn(images))))
+    return total / len(symmetries)
+
+
+def _symmetries(quarter_turns: bool) -> list[tuple[Turn, Turn]]:
+    """The 8 flips and turns of (N, h, w, C), each with its inverse; 4 without quarter turns."""
+    quarters = range(4) if quarter_turns else (0, 2)
+    return [_symmetry(quarter, flip) for quarter in quarters for flip in (False, True)]
+
+
+def _symmetry(quarters: int, flip: bool) -> tuple[Turn, Turn]:
+    def turn(x: np.ndarray) -> np.ndarray:
+        return np.rot90(x[:, :, ::-1] if flip else x, quarters, (1, 2))
+
+    def turn_back(x: np.ndarray) -> np.ndarray:
+        x = np.rot90(x, -quarters, (1, 2))
+        return x[:, :, ::-1] if flip else x
+
+    return turn, turn_back

@@ -1,0 +1,74 @@
+"""What a network costs in memory, measured before it serves, and what may be asked of it then."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import machine
+from ..answers import Answer
+from ..errors import OutOfMemory
+from ..images import Images, times
+from ..networks.network import Network, try_out
+from .plan import Tile
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What running a network takes.
+
+    Attributes:
+        bytes_per_pixel: that the network needs while it runs, for each pixel that goes through it.
+        resting_bytes: of this process, before the network ran.
+        measured_pixels: how many went through it when this was measured.
+    """
+
+    bytes_per_pixel: float
+    resting_bytes: int
+    measured_pixels: int
+
+    @classmethod
+    def measured(cls, network: Network, size: tuple[int, int]) -> "Budget":
+        """Run a network on a black image of that height and width, and look at the memory.
+
+        Raises:
+            ModelError: it fails, or its output is no probability per pixel.
+        """
+        height, width = size
+        image = np.zeros((1, height, width, network.channels), np.float32)
+        with machine.MemoryGrowth() as growth:
+            try_out(network, image, "a black image")
+        return cls(growth.bytes / (height * width), growth.resting_bytes, height * width)
+
+    def affordable_pixels(self, workers: int) -> int:
+        """How many pixels may go through the network together, of one of so many workers.
+
+        It is what half of the free memory suffices for; the other half is for images and answers.
+        """
+        share = machine.available_memory() / 2 / workers
+        return int(self.measured_pixels + share / max(self.bytes_per_pixel, 1))
+
+    def check(self, images: Images, batch: Sequence[Tile], answer: Answer) -> None:
+        """Refuse in time what the kernel would end this process for.
+
+        Args:
+            images: of the request.
+            batch: the tiles that go through the network together.
+            answer: what is made of them.
+
+        Raises:
+            OutOfMemory: less memory is left than this needs.
+        """
+        shape = images.batch.shape[:3]
+        pixels = len(batch) * math.prod(batch[0].size)
+        # memory that earlier runs took is still with this process, and is taken again
+        taken = machine.resident_memory() - self.resting_bytes - images.pixels.nbytes
+        network = max(0, self.bytes_per_pixel * pixels - max(0, taken))
+        needed = int(network) + answer.bytes_per_pixel * math.prod(shape)
+        left = machine.available_memory()
+        if needed > left:
+            raise OutOfMemory(
+                f"{times(shape)} pixels need {needed >> 20:,} MB more memory; "
+                f"{left >> 20:,} MB are left; send less at once, or set `tile_size` lower"
+            )

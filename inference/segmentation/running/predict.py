@@ -1,0 +1,94 @@
+"""From images to an answer, over tiles."""
+
+import logging
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from ..answers import Answer, Prediction
+from ..errors import OutOfMemory
+from ..images import Images
+from .augment import augmented
+from .segmenter import Segmenter
+
+logger = logging.getLogger(__name__)
+
+LOG_SECONDS = 5.0  # between two lines about the progress of a long request
+
+Progress = Callable[[int, int], None]
+
+
+def predict(
+    segmenter: Segmenter,
+    images: Images,
+    answer: Answer,
+    augment: int = 1,
+    progress: Progress | None = None,
+) -> Prediction:
+    """Segment images of any size.
+
+    Args:
+        segmenter: the network, and how to run it.
+        images: with as many channels as the network takes, their axes settled.
+        answer: what to make of the probabilities of each tile.
+        augment: 8 averages over the flips and quarter turns of each tile, 1 does not.
+        progress: is called with (tiles done, tiles in all) after each batch; by default a line of
+            the log tells of requests that take long.
+
+    Returns:
+        The values of all images, as ``answer`` makes them.
+
+    Raises:
+        OutOfMemory: there is not enough memory for this.
+        ValueError: the answer is for another number of classes than the network gives.
+    """
+    if answer.classes != segmenter.network.classes:
+        raise ValueError(
+            f"{answer} is not for the {segmenter.network.classes} classes of the network"
+        )
+    try:
+        return _predict(segmenter, images, answer, augment, progress or _LogProgress())
+    except MemoryError as exc:
+        count, height, width, _ = images.batch.shape
+        raise OutOfMemory(
+            f"{count} images of {height}×{width} need more memory than there is; send smaller "
+            "ones, or set `tile_size` lower"
+        ) from exc
+
+
+def _predict(
+    segmenter: Segmenter, images: Images, answer: Answer, augment: int, progress: Progress
+) -> Prediction:
+    network, plan = segmenter.network, segmenter.plan
+    pixels = images.batch  # (N, H, W, C), as stored
+    tiles = plan.tiles(*pixels.shape[:3])  # of all N images
+    batches = list(plan.batches(tiles))  # n tiles each, all of h×w pixels
+    segmenter.budget.check(images, batches[0], answer)
+    values, done = None, 0
+    for batch in batches:
+        cuts = np.stack([tile.cut_from(pixels) for tile in batch])  # (n, h, w, C), as stored
+        intensities = images.intensities(cuts)  # (n, h, w, C) float32, 0–1
+        probabilities = augmented(network, intensities, augment)  # (n, h, w, K) float32, 0–1
+        parts = answer.of_tile(probabilities)  # (n, h, w, …) of the answer's type
+        if values is None:
+            values = np.empty((*pixels.shape[:3], *parts.shape[3:]), parts.dtype)  # (N, H, W, …)
+        for tile, part in zip(batch, parts, strict=True):
+            tile.keep_in(values, part)
+        done += len(batch)
+        progress(done, len(tiles))
+    assert values is not None, "there is at least one image"
+    return Prediction(values, answer, images, len(tiles))
+
+
+class _LogProgress:
+    """Logs the tiles done of all, every few seconds; nothing for a request that is quick."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= LOG_SECONDS:
+            self._last = now
+            logger.info("%d of %d tiles done", done, total)

@@ -1,0 +1,148 @@
+"""A network with all that serving it needs, made once and frozen."""
+
+import logging
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from .. import artifacts
+from ..networks.network import Network
+from ..networks.tune import AUTO, tune
+from ..spec import ModelSpec
+from .budget import Budget
+from .plan import TILE_SIZE, TilePlan, check_tile_size, default_overlap
+
+logger = logging.getLogger(__name__)
+
+WARM_UP_SIDE = 512
+MIN_TILE_SIZE = 256  # smaller tiles are mostly overlap
+
+
+@dataclass(frozen=True)
+class Segmenter:
+    """What segments images; ``predict`` runs it.
+
+    Attributes:
+        network: tuned for this machine.
+        plan: how images are cut for it.
+        budget: what it costs in memory.
+        spec: what the model means.
+    """
+
+    network: Network
+    plan: TilePlan
+    budget: Budget
+    spec: ModelSpec
+
+    @property
+    def warm_up_size(self) -> tuple[int, int]:
+        """Height and width of the image on which it was measured."""
+        return self.plan.tile(WARM_UP_SIDE, WARM_UP_SIDE)
+
+
+def load(
+    model_dir: str | Path,
+    filename: str | None = None,
+    *,
+    precision: str = AUTO,
+    tile_size: int | None = None,
+    tile_overlap: int | None = None,
+    batch_size: int | None = None,
+    workers: int = 1,
+) -> Segmenter:
+    """Load the model of a directory, and make it ready to run.
+
+    Args:
+        filename: which of several artifacts to take, relative to ``model_dir``.
+        precision: as of ``tune``; the others: as of ``prepare``.
+
+    Raises:
+        ModelError: the directory holds no model that can be served.
+        SettingsError: the model cannot be run as these arguments want it.
+    """
+    spec = ModelSpec.read(model_dir)
+    network = tune(artifacts.load(model_dir, filename), precision, spec.threshold)
+    return prepare(
+        network,
+        spec,
+        tile_size=tile_size,
+        tile_overlap=tile_overlap,
+        batch_size=batch_size,
+        workers=workers,
+    )
+
+
+def prepare(
+    network: Network,
+    spec: ModelSpec,
+    *,
+    tile_size: int | None = None,
+    tile_overlap: int | None = None,
+    batch_size: int | None = None,
+    workers: int = 1,
+) -> Segmenter:
+    """Measure a network, and plan its tiles.
+
+    Args:
+        tile_size, tile_overlap, batch_size: as of ``TilePlan.of``; the tile size is by default what
+            half of the free memory suffices for, at most TILE_SIZE pixels.
+        workers: how many processes share the memory.
+
+    Raises:
+        ModelError: the network fails, or its output is no probability per pixel.
+        SettingsError: the network cannot be run with these tiles.
+    """
+    if tile_size is not None:
+        check_tile_size(tile_size, network)
+    plan = TilePlan.of(network, tile_size or TILE_SIZE, tile_overlap, batch_size)
+    budget = Budget.measured(network, plan.tile(WARM_UP_SIDE, WARM_UP_SIDE))
+    if tile_size is None:
+        side = _affordable_side(network, budget, tile_overlap, workers)
+        if side < TILE_SIZE:
+            plan = TilePlan.of(network, side, tile_overlap, batch_size)
+    if tile_overlap is None:
+        _warn_of_seams(network, plan)
+    _warn_of_classes(network, spec)
+    return Segmenter(network, plan, budget, spec)
+
+
+def _affordable_side(
+    network: Network, budget: Budget, tile_overlap: int | None, workers: int
+) -> int:
+    """The side of the largest square tile that the memory suffices for, in pixels."""
+    stride = network.geometry.stride
+    side = math.isqrt(budget.affordable_pixels(workers)) // stride * stride
+    least = MIN_TILE_SIZE
+    if tile_overlap is not None:
+        least = max(least, 2 * (tile_overlap // 2) + stride)
+    return max(side, least)
+
+
+def _warn_of_seams(network: Network, plan: TilePlan) -> None:
+    """Tiles of a network that looks far would need to be larger than the memory is for."""
+    wanted = default_overlap(network.geometry)
+    for axis in (plan.rows, plan.columns):
+        if axis.fixed is None and 2 * axis.margin < wanted - 1:
+            logger.warning(
+                "%s looks %s pixels far, and tiles of %d overlap by %d: seams may show in larger "
+                "images; `tile_size` %d would hide them",
+                network.name,
+                network.geometry.reach,
+                axis.largest,
+                2 * axis.margin,
+                2 * wanted + axis.stride,
+            )
+            return
+
+
+def _warn_of_classes(network: Network, spec: ModelSpec) -> None:
+    """One foreground probability stands for two classes: background, and what is in front of it."""
+    known, wanted = len(spec.class_names), max(2, network.classes)
+    if known and known != wanted:
+        logger.warning(
+            "model.json names %d classes, and %s has %d; the others have no name, and colours of "
+            "ours",
+            known,
+            network.name,
+            wanted,
+        )

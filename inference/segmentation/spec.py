@@ -1,0 +1,130 @@
+"""What a model means: its threshold and its classes, as ``model.json`` beside the model says.
+
+    {"threshold": 0.5, "classes": [{"name": "background", "color": "#000000"}, {"name": "cell"}]}
+
+Every entry is optional. Background, class 0, comes first.
+"""
+
+import difflib
+import json
+import re
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import ModelError
+
+FILE_NAME = "model.json"
+MAX_BYTES = 1_000_000
+RULE = (
+    'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …]}, background first'
+)
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """What is known of a model beside its network.
+
+    Attributes:
+        threshold: 0–1; a pixel is foreground where its probability is larger. Only of networks with
+            one foreground probability per pixel.
+        class_names: of all classes, background first; empty where the spec does not name them.
+        class_colors: "#rrggbb" of each class, or empty.
+    """
+
+    threshold: float = 0.5
+    class_names: tuple[str, ...] = ()
+    class_colors: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, directory: str | Path) -> "ModelSpec":
+        """Read the ``model.json`` of a model directory; the defaults where there is none.
+
+        Raises:
+            ModelError: it is no regular file, larger than MAX_BYTES, no JSON, or says something
+                that is not known here.
+        """
+        path = Path(directory, FILE_NAME)
+        try:
+            status = path.stat()
+        except OSError:
+            return cls()
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelError(f"{FILE_NAME} is no regular file; {RULE}")
+        if status.st_size > MAX_BYTES:
+            raise ModelError(
+                f"{FILE_NAME} has {status.st_size:,} bytes; it may have {MAX_BYTES:,}; {RULE}"
+            )
+        return cls.parse(path.read_bytes())
+
+    @classmethod
+    def parse(cls, content: bytes) -> "ModelSpec":
+        """Read the bytes of a ``model.json``.
+
+        Raises:
+            ModelError: as ``read``.
+        """
+        try:
+            entries = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
+        except (ValueError, RecursionError) as exc:
+            raise ModelError(f"{FILE_NAME} cannot be read: {exc}; {RULE}") from exc
+        _check_keys(entries, ("threshold", "classes"), "it")
+        names, colors = _classes(entries.get("classes", []))
+        return cls(_threshold(entries.get("threshold", cls.threshold)), names, colors)
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object as a dictionary; of two equal keys, JSON readers would drop one in silence."""
+    entries = dict(pairs)
+    if len(entries) < len(pairs):
+        raise ValueError("a key comes twice")
+    return entries
+
+
+def _check_keys(entries: Any, known: Iterable[str], where: str) -> None:
+    if not isinstance(entries, Mapping):
+        raise ModelError(f"{FILE_NAME}: {where} is {_shown(entries)}, and no object; {RULE}")
+    for key in entries:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
+            raise ModelError(f"{FILE_NAME}: {where} has the unknown key {key!r}; {hint} {RULE}")
+
+
+def _threshold(value: Any) -> float:
+    if value is None:  # as good as not set
+        return ModelSpec.threshold
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
+        raise ModelError(f"{FILE_NAME}: threshold is {_shown(value)}; it must be 0–1; {RULE}")
+    return float(value)
+
+
+def _classes(entries: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The names and the colours of the classes."""
+    if not isinstance(entries, list):
+        raise ModelError(f"{FILE_NAME}: classes is {_shown(entries)}, and no list; {RULE}")
+    for number, entry in enumerate(entries):
+        _check_keys(entry, ("name", "color"), f"class {number}")
+        if not isinstance(entry.get("name"), str):
+            raise ModelError(f"{FILE_NAME}: class {number} has no name; {RULE}")
+        color = entry.get("color", "#000000")
+        if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
+            raise ModelError(
+                f"{FILE_NAME}: the color of class {number} is {_shown(color)}; it must be like "
+                f"#ffd400; {RULE}"
+            )
+    colors = tuple(entry["color"] for entry in entries if "color" in entry)
+    if len(colors) not in (0, len(entries)):
+        raise ModelError(
+            f"{FILE_NAME}: {len(colors)} of {len(entries)} classes have a color; all have one, or "
+            f"none has; {RULE}"
+        )
+    return tuple(entry["name"] for entry in entries), colors
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, short enough for a message."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else f"{text[:80]}…"

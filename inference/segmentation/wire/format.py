@@ -1,0 +1,92 @@
+"""What a format is: how images are read from it, and how answers are written in it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ..answers import Prediction
+from ..images import Images
+
+
+class Format(ABC):
+    """One format of requests and of answers.
+
+    Whoever adds one writes a class and puts an object of it into ``formats.FORMATS``; see
+    CONTRIBUTING.md.
+
+    Attributes:
+        name: what messages call it.
+        media_type: by which the server names it.
+        aliases: other media types by which clients are known to name it.
+        suffixes: of the names of its files, with the dot; the first is the usual one.
+        signatures: the bytes that its files may begin with, where these tell it from others.
+        picture: whether people look at it: it can hold colours, and ``application/x-image`` may
+            be it.
+        many_planes: whether it holds more than one plane, such as a stack of masks.
+        largest: the largest whole number that it holds; None where there is no limit.
+        place: among the offers; of the formats that suit a client equally well, the lowest is sent.
+    """
+
+    name: ClassVar[str]
+    media_type: ClassVar[str]
+    aliases: ClassVar[tuple[str, ...]] = ()
+    suffixes: ClassVar[tuple[str, ...]]
+    signatures: ClassVar[tuple[bytes, ...]] = ()
+    picture: ClassVar[bool] = False
+    many_planes: ClassVar[bool] = True
+    largest: ClassVar[int | None] = None
+    place: ClassVar[int]
+
+    @property
+    def in_kind(self) -> str:
+        """The media type of answers to clients that send this format and accept any."""
+        return self.media_type
+
+    def holds(self, prediction: Prediction) -> bool:
+        """Whether the format can say all of this answer."""
+        if prediction.plane_count > 1 and not self.many_planes:
+            return False
+        if prediction.answer.pictures_only:  # it is drawn, in 8 bits, whatever its values are
+            return self.picture
+        return self.holds_numbers(prediction.values.dtype)
+
+    def holds_numbers(self, dtype: np.dtype) -> bool:
+        """Whether every whole number of a dtype can be held; floats always can, if rounded."""
+        if self.largest is None or dtype.kind not in "iu":
+            return True
+        return np.iinfo(dtype).max <= self.largest
+
+    @abstractmethod
+    def decode(self, body: Any, max_pixels: int) -> Images:
+        """Read the images of a request.
+
+        Args:
+            body: bytes or a bytearray, not empty; of text formats possibly str.
+            max_pixels: the most pixels (N * H * W) to decode, where the size can be known before.
+
+        Returns:
+            At least one pixel, all within their range, no NaN. The media type is the format's.
+
+        Raises:
+            PayloadTooLarge: more than ``max_pixels``.
+            OutOfMemory: the memory that is left would not hold them.
+            RequestError: anything else that is wrong with the body.
+        """
+
+    @abstractmethod
+    def encode(self, prediction: Prediction) -> bytes:
+        """Write an answer that the format ``holds``.
+
+        Raises:
+            NotAcceptable: the format has limits that only writing shows.
+        """
+
+
+def sniffed(body: bytes, formats: Iterable[Format]) -> Format | None:
+    """The format that the first bytes of a body tell, or None."""
+    for candidate in formats:
+        if body.startswith(candidate.signatures):
+            return candidate
+    return None

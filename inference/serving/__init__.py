@@ -1,0 +1,1 @@
+"""What SageMaker, its toolkit and Multi Model Server (MMS) need; segments no image itself."""

@@ -1,0 +1,25 @@
+"""Names that the Python code and the Java extension of MMS share: docs/contract.md.
+
+``mms/src/unet/Contract.java`` and ``mms/log4j2.xml`` have the same; ``tests/unit/contract.json``
+holds both sides to it.
+"""
+
+# a header of a worker's answer: the request is in the log; the header goes no further
+LOGGED_HEADER = "x-unet-logged"
+
+# environment variables
+MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"  # SageMaker sets it to "true"
+LOAD_ERRORS = "UNET_LOAD_ERRORS"  # the folder of files with reasons why models were not loaded
+
+# Java's system properties
+DRAIN_SECONDS = "unet.drainSeconds"
+LOG_LEVEL = "unet.logLevel"
+MMS_LOG_LEVEL = "unet.mmsLogLevel"
+
+# the main class; MMS's launcher names its own after it
+MAIN_CLASS = "unet.Server"
+
+# in the folder mms/
+JAR = "build/mms_endpoints.jar"
+NATIVE_LIBRARIES = "build/native"
+LOG_CONFIGURATION = "log4j2.xml"

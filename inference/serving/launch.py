@@ -1,0 +1,215 @@
+"""How the server is to be started: what its processes find in their environment, Java's arguments.
+
+Everything here is computed from values: nothing is read, written or started (``supervisor`` does).
+"""
+
+import bisect
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving import contract, upstream
+from serving.settings import MEGABYTE, Settings
+
+# TensorFlow knows nothing of cgroups' quotas, nor reads the first, which other libraries do
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+# as long as a batch transform job waits for an answer by default
+TIMEOUT_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the machine and the installation are like.
+
+    Attributes:
+        cpus: how many the server may use.
+        memory: free bytes.
+        inference: the folder of ``handler_service.py``.
+        run: the folder for whatever this server writes.
+        scripts: the folder of the program ``multi-model-server``.
+        packages: the folder, below ``run``, that pip installs modules into.
+        frontend: MMS's own jar.
+    """
+
+    cpus: int
+    memory: int
+    inference: Path
+    run: Path
+    scripts: Path
+    packages: Path
+    frontend: Path
+
+    @property
+    def mms(self) -> Path:
+        """The folder of the extension of MMS."""
+        return self.inference / "mms"
+
+    @property
+    def load_errors(self) -> Path:
+        """The folder in which workers write down why a model cannot be loaded."""
+        return self.run / "load-errors"
+
+    @property
+    def java_arguments(self) -> Path:
+        """The file of Java's arguments."""
+        return self.run / "java.args"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """A server that is to be started.
+
+    Attributes:
+        environment: of all its processes.
+        java_arguments: the arguments of ``java``, up to the main class.
+        model_dir: the folder of the model; None in multi-model mode.
+        model_link: where a link to ``model_dir`` is to be, for the toolkit; None: nowhere.
+        multi_model: whether models are loaded and unloaded while it runs.
+        summary: a line that tells what is started.
+    """
+
+    environment: dict[str, str]
+    java_arguments: tuple[str, ...]
+    model_dir: Path | None
+    model_link: Path | None
+    multi_model: bool
+    summary: str
+
+
+def plan(settings: Settings, environment: Mapping[str, str], facts: Facts) -> Launch:
+    """Decide how to start the server.
+
+    Args:
+        settings: as read from ``environment``.
+        environment: of the supervisor; an empty variable counts as not set.
+        facts: of the machine and the installation.
+    """
+    variables = {name: value for name, value in environment.items() if value}
+    own_model_dir = variables.pop("UNET_MODEL_DIR", None)
+    java_arguments = _java_arguments(settings, variables, facts)
+    variables = (
+        _defaults(settings, variables, facts) | variables | _overrides(settings, variables, facts)
+    )
+    multi_model = variables.get(contract.MULTI_MODEL) == "true"
+    model_dir = model_link = None
+    if own_model_dir and not multi_model:
+        base = facts.run / "ml"
+        variables["SAGEMAKER_BASE_DIR"] = str(base)
+        model_dir, model_link = Path(own_model_dir), base / "model"
+    elif not multi_model:
+        model_dir = Path(variables["SAGEMAKER_BASE_DIR"], "model")
+    summary = _summary(variables, facts)
+    return Launch(variables, java_arguments, model_dir, model_link, multi_model, summary)
+
+
+def argument_file(arguments: Sequence[str]) -> str:
+    """The content of a file that ``java @file`` takes its arguments from, one a line.
+
+    https://docs.oracle.com/en/java/javase/17/docs/specs/man/java.html#java-command-line-argument-files
+    """
+    quoted = (argument.replace("\\", r"\\").replace('"', r"\"") for argument in arguments)
+    return "".join(f'"{argument}"\n' for argument in quoted)
+
+
+def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
+    """The variables that suit this server, where the environment does not set them."""
+    threads = settings.threads or max(1, facts.cpus // settings.workers)
+    defaults = dict.fromkeys(THREADS, variables.get("OMP_NUM_THREADS", str(threads))) | {
+        "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
+        "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.max_payload_mb),
+        # the toolkit raises the limit of requests only; an answer comes with headers around it
+        "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),
+        "SAGEMAKER_BASE_DIR": "/opt/ml",
+        "TF_CPP_MIN_LOG_LEVEL": "1",  # warnings; otherwise a screen full at each start
+        # The address of the inference API means: management is on the same port in multi-model
+        # mode, and nowhere otherwise (Server.java).
+        "MMS_MANAGEMENT_ADDRESS": variables.get("MMS_INFERENCE_ADDRESS")
+        or _default_address(variables),
+    }
+    if "SAGEMAKER_MODEL_SERVER_TIMEOUT" not in variables:  # the toolkit's default: 60 minutes
+        defaults["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] = str(TIMEOUT_SECONDS)
+    return defaults
+
+
+def _overrides(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
+    """The variables that this server needs to be so, whatever the environment sets."""
+    overrides = {
+        "TMPDIR": str(facts.run),  # of Python, and of MMS's launcher for its pid file
+        "TEMP": str(facts.run),  # of MMS, for the sockets and pipes of its workers
+        "PATH": _joined(str(facts.scripts), variables.get("PATH", os.defpath)),
+        "PYTHONPATH": _joined(
+            str(facts.inference), str(facts.packages), variables.get("PYTHONPATH", "")
+        ),
+        "PYTHONUNBUFFERED": "1",  # what workers print is in the log at once
+        "PIP_PREFIX": str(facts.run / "packages"),  # where code/requirements.txt is installed
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # as a file, because MMS's launcher splits them at every blank
+        "SAGEMAKER_MODEL_SERVER_VMARGS": _joined(
+            variables.get("SAGEMAKER_MODEL_SERVER_VMARGS", ""),
+            f"@{facts.java_arguments.name}",
+            separator=" ",
+        ),
+        contract.LOAD_ERRORS: str(facts.load_errors),
+    }
+    if settings.threads:
+        overrides |= dict.fromkeys(THREADS, str(settings.threads))
+    return overrides
+
+
+def _java_arguments(
+    settings: Settings, variables: Mapping[str, str], facts: Facts
+) -> tuple[str, ...]:
+    level = variables.get("SAGEMAKER_CONTAINER_LOG_LEVEL")
+    return (
+        "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
+        "-XX:-UsePerfData",  # a file in /tmp, whatever TMPDIR is
+        "-XX:+ExitOnOutOfMemoryError",  # MMS would leave requests without an answer for ever
+        # bodies are few and large: what holds them is freed at once, not kept in a pool
+        "-Dio.netty.allocator.type=unpooled",
+        "-Dio.netty.noPreferDirect=true",
+        f"-Djava.library.path={facts.mms / contract.NATIVE_LIBRARIES}",
+        f"-D{contract.DRAIN_SECONDS}={settings.drain_seconds}",
+        f"-D{contract.LOG_LEVEL}={log4j_level(level)}",
+        # MMS is chatty: what it calls info helps only when debugging
+        f"-D{contract.MMS_LOG_LEVEL}={log4j_level(level, quieter=True)}",
+        *upstream.main_class(contract.MAIN_CLASS, (facts.mms / contract.JAR, facts.frontend)),
+    )
+
+
+def log4j_level(level: str | None, *, quieter: bool = False) -> str:
+    """A level of Python's logging as log4j calls it.
+
+    Args:
+        level: a name or a number; None, or an unknown name: INFO.
+        quieter: whether to return the next level instead, which logs less.
+    """
+    level = (level or "INFO").upper()
+    if level.isdigit():
+        number = int(level)
+    else:
+        number = logging.getLevelNamesMapping().get(level, logging.INFO)
+    limits = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]
+    rank = bisect.bisect_left(limits, number)
+    names = ["debug", "info", "warn", "error", "fatal", "off"]
+    return names[rank + 1] if quieter else names[rank]
+
+
+def _summary(variables: Mapping[str, str], facts: Facts) -> str:
+    workers = variables["SAGEMAKER_MODEL_SERVER_WORKERS"]
+    threads = variables["OMP_NUM_THREADS"]
+    return (
+        f"Starting the model server: workers {workers}, threads of each {threads}, "
+        f"CPUs {facts.cpus}, free memory {facts.memory // MEGABYTE} MB."
+    )
+
+
+def _default_address(variables: Mapping[str, str]) -> str:
+    """Where the toolkit makes MMS listen."""
+    return f"http://0.0.0.0:{variables.get('SAGEMAKER_BIND_TO_PORT', '8080')}"
+
+
+def _joined(*parts: str, separator: str = os.pathsep) -> str:
+    return separator.join(filter(None, parts))

@@ -1,0 +1,157 @@
+"""The environment variables that set up the server: names, units, defaults, and what they may be.
+
+They are read once, at start-up, into a frozen ``Settings``; an impossible value stops the start
+with a message that names the variable, its value and what was expected.
+"""
+
+import difflib
+import logging
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import Field, dataclass, field, fields
+from typing import Any
+
+from segmentation.errors import SettingsError
+from serving.contract import LOAD_ERRORS
+
+MEGABYTE = 1024 * 1024  # the unit of SageMaker's payload limits
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What the text of a variable may be.
+
+    Attributes:
+        expectation: completes "it must be …".
+        parse: the value that a text stands for; raises ValueError where the text is impossible.
+    """
+
+    expectation: str
+    parse: Callable[[str], Any]
+
+
+def _whole_number(minimum: int) -> Kind:
+    def parse(text: str) -> int:
+        value = int(text)
+        if value < minimum:
+            raise ValueError
+        return value
+
+    return Kind(f"a whole number of at least {minimum}", parse)
+
+
+def _number(minimum: float, maximum: float) -> Kind:
+    def parse(text: str) -> float:
+        value = float(text)
+        if not minimum <= value <= maximum:
+            raise ValueError
+        return value
+
+    return Kind(f"a number from {minimum:g} to {maximum:g}", parse)
+
+
+def _choice(*names: str) -> Kind:
+    def parse(text: str) -> str:
+        if text not in names:
+            raise ValueError
+        return text
+
+    return Kind("one of " + ", ".join(names), parse)
+
+
+def _parse_log_level(text: str) -> int:
+    if text.isdigit():
+        return int(text)
+    return logging.getLevelNamesMapping().get(text.upper()) or int(text)
+
+
+LOG_LEVEL = Kind(
+    "DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number as in Python's logging", _parse_log_level
+)
+TEXT = Kind("a text", str)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """The environment variable that a field of ``Settings`` is read from."""
+
+    name: str
+    kind: Kind
+
+
+def _variable(name: str, kind: Kind, default: Any = None) -> Any:
+    return field(default=default, metadata={"variable": Variable(name, kind)})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment sets. None means: not set, the part that uses it decides."""
+
+    model_filename: str | None = _variable("UNET_MODEL_FILENAME", TEXT)
+    threshold: float | None = _variable("UNET_THRESHOLD", _number(0, 1))
+    max_pixels: int = _variable("UNET_MAX_PIXELS", _whole_number(1), 256_000_000)
+    tile_size: int | None = _variable("UNET_TILE_SIZE", _whole_number(16))  # pixels
+    tile_overlap: int | None = _variable("UNET_TILE_OVERLAP", _whole_number(0))  # pixels
+    batch_size: int | None = _variable("UNET_BATCH_SIZE", _whole_number(1))
+    precision: str = _variable("UNET_PRECISION", _choice("auto", "float32", "bfloat16"), "auto")
+    threads: int | None = _variable("UNET_THREADS", _whole_number(1))  # of each worker
+    metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
+    drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)
+    default_accept: str | None = _variable("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", TEXT)
+    log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", LOG_LEVEL, logging.INFO)
+    max_payload_mb: int = _variable("SAGEMAKER_MAX_PAYLOAD_IN_MB", _whole_number(1), 100)
+    workers: int = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1), 1)
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
+        """Read the variables; empty ones count as not set.
+
+        Raises:
+            SettingsError: a value is impossible, or a name that begins with UNET_ is unknown.
+        """
+        _refuse_unknown(environment, {_variable_of(setting).name for setting in fields(cls)})
+        values = {}
+        for setting in fields(cls):
+            variable = _variable_of(setting)
+            text = environment.get(variable.name, "").strip()
+            if text:
+                values[setting.name] = _parse(variable, text)
+        return cls(**values)
+
+
+def named(message: str) -> str:
+    """Replace each field of ``Settings`` that stands in backticks by its environment variable.
+
+    The errors of ``segmentation``, which knows no environment variables, name a setting by its
+    field: "this server takes 256 (`max_pixels`)". Other words in backticks are left alone.
+    """
+    return re.sub(r"`(\w+)`", lambda match: _NAMES.get(match[1], match[0]), message)
+
+
+# The entrypoint reads the first before it reads the others, and sets the second for its processes.
+OF_THE_ENTRYPOINT = {"UNET_MODEL_DIR", LOAD_ERRORS}
+
+
+def _variable_of(setting: Field) -> Variable:
+    return setting.metadata["variable"]
+
+
+def _refuse_unknown(environment: Mapping[str, str], known: set[str]) -> None:
+    for name in sorted(environment):
+        if name.startswith("UNET_") and name not in known | OF_THE_ENTRYPOINT:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
+            raise SettingsError(f"{name} is no setting of this server; {hint}")
+
+
+def _parse(variable: Variable, text: str) -> Any:
+    try:
+        return variable.kind.parse(text)
+    except ValueError as exc:
+        raise SettingsError(
+            f"{variable.name} is {text!r}; it must be {variable.kind.expectation}"
+        ) from exc
+
+
+_NAMES = {setting.name: _variable_of(setting).name for setting in fields(Settings)}

@@ -1,0 +1,200 @@
+"""Every place where this server relies on private parts of the toolkit or of MMS, or changes them.
+
+Each stands with its reason, and behind a check that it still fits: another version of the toolkit
+or of MMS is refused by name instead of misbehaving. ``tests/upstream`` checks the same, and more.
+
+The toolkit: https://github.com/aws/sagemaker-inference-toolkit/tree/master/src/sagemaker_inference
+MMS: https://github.com/awslabs/multi-model-server/tree/master/mms
+
+Its modules are imported late: the toolkit reads the environment when it is imported.
+"""
+
+import importlib.metadata
+import importlib.util
+import inspect
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from serving.errors import ServerFailed, UpstreamChanged
+
+TOOLKIT = "sagemaker-inference"
+MMS = "multi-model-server"
+PID_FILE = ".model_server.pid"  # in the temporary folder; MMS's launcher writes it
+
+
+# --- starting MMS
+
+
+def frontend_jar() -> Path:
+    """MMS's own jar.
+
+    Raises:
+        ServerFailed: MMS is not installed.
+    """
+    return _launcher().parent / "frontend" / "model-server.jar"
+
+
+def main_class(name: str, jars: Iterable[Path]) -> tuple[str, ...]:
+    """The last of the JVM's arguments: they make Java run the class ``name`` in place of MMS's.
+
+    MMS has no way to name another main class. But its launcher puts the arguments for the JVM
+    (``vmargs``) before its own ``-cp`` and main class, and of two main classes Java runs the first.
+    The others become arguments of that class, which skips them.
+    """
+    return ("-cp", os.pathsep.join(map(str, jars)), name)
+
+
+def start_model_server(run: Path, log_configuration: Path, handler_service: str) -> None:
+    """Configure MMS, start it, and wait for its end, as the toolkit does; all in this process.
+
+    Args:
+        run: the folder for what the toolkit and MMS write; TMPDIR of this process.
+        log_configuration: a file for log4j.
+        handler_service: the name of the module that workers load.
+
+    Raises:
+        UpstreamChanged: the toolkit, or MMS, is not as it was.
+    """
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # setuptools is pinned
+    from sagemaker_inference import model_server
+
+    check_launcher()
+    check_model_server(model_server)
+    model_server.MMS_CONFIG_FILE = str(run / "mms.properties")  # in /etc, which may be read-only
+    model_server.DEFAULT_MMS_LOG_FILE = str(log_configuration)  # has no setting
+    # The toolkit looks through all processes of the machine, and fails if two of them are MMS.
+    model_server._retrieve_mms_server_process = lambda: psutil.Process(
+        int((run / PID_FILE).read_text())
+    )
+    model_server.start_model_server(handler_service=handler_service)
+
+
+def check_launcher() -> None:
+    """Check that MMS's launcher still composes Java's command as ``main_class`` needs it.
+
+    Raises:
+        UpstreamChanged: it does not.
+    """
+    source = _launcher().read_text()
+    in_order = r'cmd\.extend\(arg_list\).*"-cp".*"com\.amazonaws\.ml\.mms\.ModelServer"'
+    _expect(
+        re.search(in_order, source, re.DOTALL) is not None,
+        MMS,
+        "its launcher does not put vmargs before its own main class",
+    )
+    _expect(f'"{PID_FILE}"' in source, MMS, f"its launcher does not write {PID_FILE}")
+
+
+def check_model_server(module: Any) -> None:
+    """Check what ``start_model_server`` overrides in the toolkit.
+
+    Raises:
+        UpstreamChanged: it is not as it was.
+    """
+    for name in ("MMS_CONFIG_FILE", "DEFAULT_MMS_LOG_FILE"):
+        _expect(
+            isinstance(getattr(module, name, None), str), TOOLKIT, f"model_server.{name} is no path"
+        )
+    _expect_parameters(module, "_retrieve_mms_server_process", [], TOOLKIT)
+    _expect_parameters(module, "start_model_server", ["handler_service"], TOOLKIT)
+
+
+# --- in a worker
+
+
+def check_transformer(transformer: Any) -> None:
+    """Check the private parts of the toolkit's Transformer that ours uses or overrides.
+
+    Raises:
+        UpstreamChanged: they are not as they were.
+    """
+    from sagemaker_inference.transformer import Transformer
+
+    for name in ("_context", "_input_fn", "_predict_fn", "_output_fn", "_transform_fn"):
+        _expect(hasattr(transformer, name), TOOLKIT, f"Transformer has no {name}")
+    for name, parameters in (
+        ("transform", ["self", "data", "context"]),
+        ("handle_error", ["context", "inference_exception", "trace"]),
+        ("_run_handler_function", ["self", "func", "argv"]),
+        (
+            "_default_transform_fn",
+            ["self", "model", "input_data", "content_type", "accept", "context"],
+        ),
+    ):
+        _expect_parameters(Transformer, name, parameters, TOOLKIT)
+
+
+def use_context(transformer: Any, context: Any) -> None:
+    """Hand ``context`` to the hooks; the toolkit hands them the first that it saw, for ever."""
+    transformer._context = context
+
+
+def stage_of(transformer: Any, hook: Any) -> str | None:
+    """Which stage of a request a hook is; None: it loads a model, or calls the other stages.
+
+    The toolkit calls all hooks through one function, which does not say what they are for.
+    """
+    stages = {
+        "decode": transformer._input_fn,
+        "predict": transformer._predict_fn,
+        "encode": transformer._output_fn,
+    }
+    if transformer._transform_fn != transformer._default_transform_fn:
+        stages["transform"] = transformer._transform_fn  # the user's, in place of all three
+    return next((name for name, function in stages.items() if function == hook), None)
+
+
+def complete_bodies(data: Iterable[dict[str, Any]]) -> None:
+    """Give each request a body: it has none in MMS if it was empty, or a form."""
+    for request in data:
+        request.setdefault("body", b"")
+
+
+def set_status(context: Any, code: int) -> None:
+    """Set the status of the answer with its usual phrase, which MMS leaves empty."""
+    context.set_response_status(code, HTTPStatus(code).phrase)
+
+
+def add_code_folder(model_dir: str) -> None:
+    """Make the modules of a model's ``code`` folder importable.
+
+    The toolkit only sets PYTHONPATH, which comes too late for a process that runs already.
+    """
+    sys.path.insert(0, os.path.join(model_dir, "code"))
+
+
+# --- checks
+
+
+def _launcher() -> Path:
+    spec = importlib.util.find_spec("mms")
+    if spec is None or spec.origin is None:
+        raise ServerFailed("Python package mms is missing; install requirements.txt")
+    return Path(spec.origin).with_name("model_server.py")
+
+
+def _expect_parameters(owner: Any, name: str, parameters: list[str], package: str) -> None:
+    function = getattr(owner, name, None)
+    actual = list(inspect.signature(function).parameters) if callable(function) else None
+    where = f"{getattr(owner, '__name__', owner)}.{name}"
+    _expect(actual is not None, package, f"there is no function {where}")
+    _expect(
+        actual == parameters, package, f"{where} takes {actual}, where {parameters} are expected"
+    )
+
+
+def _expect(fits: bool, package: str, difference: str) -> None:
+    if not fits:
+        version = importlib.metadata.version(package)
+        raise UpstreamChanged(
+            f"{package} {version} is not the one that this server was written for: {difference}; "
+            "install requirements.txt"
+        )

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Delete an endpoint and all that belongs to it, so that nothing costs any more."""
+
+import click
+
+from aws.lib import inventory
+from aws.lib.cli import Aws, command, or_none, pages, s3_location
+from aws.lib.deployment import log_group
+
+
+@command("scripts/aws/delete.py cells --artifacts s3://my-bucket/models/ --images unet-inference")
+@click.argument("name")
+@click.option("--artifacts", metavar="S3_PREFIX", help="also delete every object below this prefix")
+@click.option("--images", metavar="REPOSITORY", help="also delete this repository of ECR, whole")
+@click.option("--logs", is_flag=True, help="also delete the endpoint's log group")
+@click.option("--yes", is_flag=True, help="do not ask")
+def main(name, region, artifacts, images, logs, yes):
+    """Delete the endpoint NAME, its configs, models, autoscaling and alarms; ask first."""
+    aws = Aws(region)
+    existing = inventory.take(aws, name)
+    keys = objects(aws, artifacts) if artifacts else []
+    repository = images if images and has_repository(aws, images) else None
+    group = log_group(name) if logs and has_log_group(aws, log_group(name)) else None
+    lines = existing.lines() + [f"object s3://{s3_location(artifacts)[0]}/{key}" for key in keys]
+    if repository:
+        lines.append(f"repository {repository} with all its images")
+    if group:
+        lines.append(f"log group {group}")
+    if not lines:
+        click.echo(f"there is nothing of {name}")
+        return
+    click.echo("\n".join(lines))
+    if not yes:
+        click.confirm("Delete all of this?", abort=True)
+    delete(aws, existing)
+    delete_objects(aws, artifacts, keys)
+    if repository:
+        aws("ecr").delete_repository(repositoryName=repository, force=True)
+    if group:
+        aws("logs").delete_log_group(logGroupName=group)
+    left = inventory.take(aws, name).lines()
+    if left:
+        raise click.ClickException(f"still there: {', '.join(left)}; run this again")
+    click.echo(f"deleted; of {name} nothing is left in {aws.region}")
+
+
+def delete(aws: Aws, existing: inventory.Inventory) -> None:
+    """Delete what an inventory holds, what costs most first."""
+    sagemaker = aws("sagemaker")
+    inventory.end_scaling(aws, existing)  # before the endpoint: nobody scales what goes
+    if existing.endpoint:
+        sagemaker.delete_endpoint(EndpointName=existing.name)
+        inventory.wait(aws, existing.name)
+    for config in existing.configs:
+        sagemaker.delete_endpoint_config(EndpointConfigName=config)
+    for model in existing.models:
+        sagemaker.delete_model(ModelName=model)
+    if existing.alarms:
+        names = [alarm["AlarmName"] for alarm in existing.alarms]
+        aws("cloudwatch").delete_alarms(AlarmNames=names)
+
+
+def objects(aws: Aws, prefix: str) -> list[str]:
+    """The keys of the objects below a prefix.
+
+    Raises:
+        click.BadParameter: the prefix would be a whole bucket.
+    """
+    bucket, key = s3_location(prefix)
+    if not key:
+        raise click.BadParameter(f"{prefix} is a whole bucket; name a prefix in it")
+    listing = pages(aws("s3"), "list_objects_v2", "Contents", Bucket=bucket, Prefix=key)
+    return [item["Key"] for item in listing]
+
+
+def delete_objects(aws: Aws, prefix: str | None, keys: list[str]) -> None:
+    for key in keys:
+        aws("s3").delete_object(Bucket=s3_location(prefix or "")[0], Key=key)
+
+
+def has_repository(aws: Aws, name: str) -> bool:
+    return bool(or_none(aws("ecr").describe_repositories, repositoryNames=[name]))
+
+
+def has_log_group(aws: Aws, name: str) -> bool:
+    groups = aws("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+    return any(group["logGroupName"] == name for group in groups)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,174 @@
+"""What the AWS scripts share: clients, errors explained in one line, places in S3."""
+
+import functools
+import re
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import botocore.session
+import click
+from boto3.exceptions import Boto3Error
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
+
+REMEDIES = (  # pattern in the code or text of an error -> what to do; the first match counts
+    (r"NoCredentials|PartialCredentials|Unable to locate credentials",
+     "run `aws configure`, or set AWS_PROFILE"),
+    (r"NoRegion|must specify a region", "set AWS_REGION, or give --region"),
+    (r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch",
+     "renew your credentials: `aws sso login` or `aws configure`"),
+    (r"AccessDenied|Unauthorized|not authorized",
+     "attach scripts/aws/policies/deployer-policy.json to whoever runs this; "
+     "check the role given with --role"),
+    (r"Throttl|TooManyRequests|Rate exceeded",
+     "wait a minute and run this again: it goes on where it stopped"),
+    (r"ResourceLimitExceeded|LimitExceeded|[Qq]uota",
+     "ask for more in the console of Service Quotas, or take another --instance-type"),
+    (r"(?i)image.*(not found|not exist|could not find)|repository.*not exist",
+     "push the image first: scripts/aws/build_and_push.sh"),
+    (r"(?i)model data|NoSuchKey|NoSuchBucket|Not Found",
+     "upload the artifact first: scripts/aws/package.py MODEL --output s3://…"),
+    (r"(?i)already exist|Cannot create",
+     "take another --name, or scripts/aws/delete.py the old one"),
+    (r"(?i)could not find|does not exist|NotFound",
+     "scripts/aws/status.py NAME shows what there is"),
+    (r"EndpointConnection|ConnectTimeout|Could not connect", "check the network and AWS_REGION"),
+)  # fmt: skip
+
+
+def explain(exception: Exception) -> str:
+    """One line for an error of AWS, with the remedy."""
+    if isinstance(exception, ClientError):
+        error = exception.response["Error"]
+        what = f"{exception.operation_name}: {error.get('Code')}: {error.get('Message')}"
+    else:
+        what = f"{type(exception).__name__}: {exception}"
+    what = " ".join(what.split()).rstrip(".")
+    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, what)), "")
+    return f"{what}; {remedy}" if remedy else what
+
+
+class AwsCommand(click.Command):
+    """A command that ends with one line, and exit code 1, where AWS refuses."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BotoCoreError, ClientError, Boto3Error) as exc:
+            raise click.ClickException(explain(exc)) from exc
+
+
+def command(example: str) -> Callable:
+    """A click command with an example in its help, and ``--region``."""
+
+    def decorate(function: Callable) -> click.Command:
+        region = click.option("--region", help="default: that of your AWS configuration")
+        epilog = "\b\nExample:\n" + "\n".join(f"  {line.strip()}" for line in example.splitlines())
+        made = click.command(cls=AwsCommand, epilog=epilog)
+        return made(region(function))
+
+    return decorate
+
+
+class Aws:
+    """Clients of AWS services, made when first wanted; they live as long as this object.
+
+    Throttling is retried as botocore's standard mode does.
+    """
+
+    def __init__(self, region: str | None = None):
+        core = botocore.session.get_session()
+        self.session = boto3.session.Session(region_name=region, botocore_session=core)
+        # only now: boto3 adds a folder to the loader that it meets
+        core.register_component("data_loader", _descriptions())
+        self._clients: dict[str, Any] = {}
+
+    def __call__(self, service: str) -> Any:
+        if service not in self._clients:
+            config = Config(retries={"mode": "standard", "max_attempts": 5})
+            self._clients[service] = self.session.client(service, config=config)
+        return self._clients[service]
+
+    @property
+    def region(self) -> str:
+        return self("sagemaker").meta.region_name
+
+
+@functools.cache
+def _descriptions() -> Loader:
+    """What botocore knows of each service; each session would read these large files again."""
+    return botocore.session.get_session().get_component("data_loader")
+
+
+def s3_location(uri: str) -> tuple[str, str]:
+    """s3://bucket/some/key -> (bucket, some/key).
+
+    Raises:
+        click.BadParameter: it is no such location.
+    """
+    match = re.fullmatch(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", uri)
+    if not match:
+        raise click.BadParameter(f"{uri!r} is no place in S3; it must be s3://bucket/key")
+    return match[1], match[2] or ""
+
+
+def is_missing(exception: ClientError) -> bool:
+    """Whether AWS says that there is no such thing; SageMaker calls that a validation error."""
+    error = exception.response["Error"]
+    text = f"{error.get('Code')} {error.get('Message')}"
+    return bool(re.search(r"(?i)not ?found|could not find|does not exist|cannot find|404", text))
+
+
+def or_none(call: Callable, **parameters: Any) -> dict[str, Any] | None:
+    """The answer of a call that describes something; None where AWS says that it does not exist."""
+    try:
+        return call(**parameters)
+    except ClientError as exc:
+        if is_missing(exc):
+            return None
+        raise
+
+
+class StatusLine:
+    """A line that is rewritten in a terminal, and written once per change elsewhere."""
+
+    def __init__(self, what: str):
+        self._what = what
+        self._since = time.monotonic()
+        self._last = ""
+
+    def show(self, status: str) -> None:
+        minutes, seconds = divmod(int(time.monotonic() - self._since), 60)
+        if sys.stderr.isatty():
+            click.echo(f"\r{self._what}: {status} {minutes:02}:{seconds:02} ", err=True, nl=False)
+        elif status != self._last:
+            click.echo(f"{self._what}: {status}", err=True)
+        self._last = status
+
+    def end(self) -> None:
+        if sys.stderr.isatty():
+            click.echo(err=True)
+
+
+def last_log_lines(aws: Aws, group: str, count: int = 15) -> list[str]:
+    """The newest lines of a log group; none where there is none, or we may not look."""
+    try:
+        streams = aws("logs").describe_log_streams(
+            logGroupName=group, orderBy="LastEventTime", descending=True, limit=1
+        )["logStreams"]
+        events = aws("logs").get_log_events(
+            logGroupName=group, logStreamName=streams[0]["logStreamName"], limit=count
+        )["events"]
+    except (ClientError, IndexError):
+        return []
+    return [event["message"].rstrip() for event in events]
+
+
+def pages(client: Any, operation: str, key: str, **parameters: Any) -> list[dict[str, Any]]:
+    """All items of a listing, over its pages."""
+    paginator = client.get_paginator(operation)
+    return [item for page in paginator.paginate(**parameters) for item in page.get(key, [])]

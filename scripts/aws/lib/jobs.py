@@ -1,0 +1,101 @@
+"""The requests of invoke.py: each is sent, sent again while the service is busy, and kept."""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from aws.lib.services import Busy, Refused, Service
+from segmentation.wire.formats import FORMATS
+
+CONTENT_TYPES = {suffix: kind.media_type for kind in FORMATS for suffix in kind.suffixes}
+SUFFIXES = {kind.media_type: kind.suffixes[0] for kind in FORMATS}
+TRIES = 5
+
+
+@dataclass(frozen=True)
+class Job:
+    """One request.
+
+    Attributes:
+        image: the file to send.
+        output: "mask", "overlay" or "probability".
+        attributes: options of the request, such as "threshold=0.4".
+    """
+
+    image: Path
+    output: str
+    attributes: str
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job.
+
+    Attributes:
+        seconds: how long it took, with every try.
+        file: the answer; None where there is none.
+        failure: why there is none.
+    """
+
+    job: Job
+    seconds: float
+    file: Path | None = None
+    failure: str = ""
+
+
+def run(service: Service, jobs: list[Job], out: Path, concurrency: int) -> list[Result]:
+    """Do all jobs, several at a time, with a progress bar; results are in the order of the jobs."""
+    with (
+        ThreadPoolExecutor(concurrency) as pool,
+        tqdm(total=len(jobs), unit="image", disable=None) as bar,
+    ):
+
+        def one(job: Job) -> Result:
+            result = do(service, job, out)
+            if result.failure:
+                tqdm.write(f"{job.image} ({job.output}): {result.failure}")
+            bar.update()
+            return result
+
+        return list(pool.map(one, jobs))
+
+
+def do(service: Service, job: Job, out: Path) -> Result:
+    """Do one job, and write the answer to a file in ``out``."""
+    begin = time.monotonic()
+    try:
+        answer, answer_type = _patiently(service, job)
+        file = out / _name(job, answer_type)
+        file.write_bytes(answer)
+    except (Refused, OSError) as exc:
+        return Result(job, time.monotonic() - begin, failure=str(exc))
+    return Result(job, time.monotonic() - begin, file)
+
+
+def _patiently(service: Service, job: Job) -> tuple[bytes, str]:
+    """Send a request, and send it again while the service is busy, at most TRIES times."""
+    body = job.image.read_bytes()
+    content_type = CONTENT_TYPES[job.image.suffix.lower()]
+    attributes = f"output={job.output}"
+    if job.attributes:
+        attributes += f", {job.attributes}"
+    attempt = 1
+    while True:
+        try:
+            return service(body, content_type, attributes)
+        except Busy as exc:
+            if attempt == TRIES:
+                raise Refused(f"{exc} (tried {TRIES} times)") from exc
+        time.sleep(min(2**attempt / 2, 10))
+        attempt += 1
+
+
+def _name(job: Job, answer_type: str) -> str:
+    """The name of the file for an answer: a mask has that of its image, but for the suffix."""
+    suffix = SUFFIXES.get(answer_type.split(";")[0], ".out")
+    if job.output == "mask":
+        return job.image.stem + suffix
+    return f"{job.image.stem}-{job.output}{suffix}"

@@ -1,0 +1,147 @@
+"""Whatever segments an image over the network: a server by its URL, or an endpoint of SageMaker."""
+
+import itertools
+import time
+from typing import Any, Protocol
+
+import requests
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.lib.cli import Aws, explain, s3_location
+
+PICTURES = "image/png, image/tiff;q=0.9"  # TIFF where one plane does not hold it
+ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
+TIMEOUT_SECONDS = 600
+BUSY_CODES = {"ThrottlingException", "ServiceUnavailable", "ModelNotReadyException"}
+
+
+class Refused(Exception):
+    """The service answered an error, or nothing; the message is for the user."""
+
+
+class Busy(Exception):
+    """The request was not begun, and may be sent again."""
+
+
+class Service(Protocol):
+    """Whatever segments images."""
+
+    def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
+        """Send an image; the body of the answer, and its media type.
+
+        Raises:
+            Refused: there is no answer to be had.
+            Busy: there may be one later.
+        """
+        ...
+
+
+class HttpServer:
+    """A server by its URL."""
+
+    def __init__(self, url: str, target_model: str | None):
+        path = f"/models/{target_model}/invoke" if target_model else "/invocations"
+        self._url = url.rstrip("/") + path
+
+    def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
+        headers = {"Content-Type": content_type, "Accept": PICTURES, ATTRIBUTES: attributes}
+        try:
+            answer = requests.post(self._url, body, headers=headers, timeout=TIMEOUT_SECONDS)
+        except requests.ConnectTimeout as exc:
+            raise Busy(f"{self._url} does not answer") from exc
+        except requests.ConnectionError as exc:
+            refused = "refused" in str(exc)  # otherwise it may have been begun
+            raise (Busy if refused else Refused)(f"{self._url} cannot be reached: {exc}") from exc
+        except requests.RequestException as exc:
+            raise Refused(f"{self._url}: {exc}") from exc
+        if answer.status_code in (429, 503):
+            raise Busy(_message(answer))
+        if answer.status_code != 200:
+            raise Refused(_message(answer))
+        return answer.content, answer.headers["Content-Type"]
+
+
+def _message(answer: requests.Response) -> str:
+    """The status of an answer and its message, or the beginning of its body."""
+    try:
+        return f"{answer.status_code}: {answer.json()['message']}"
+    except (ValueError, LookupError, TypeError):
+        return f"{answer.status_code}: {answer.text[:200]}"
+
+
+class Endpoint:
+    """An endpoint of SageMaker."""
+
+    def __init__(self, aws: Aws, name: str, target_model: str | None):
+        # what may be sent again is decided here: an image that times out is not sent three times
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=70)
+        self._runtime = aws.session.client("sagemaker-runtime", config=config)
+        self._where = {"EndpointName": name}
+        if target_model:
+            self._where["TargetModel"] = target_model
+
+    def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
+        try:
+            answer = self._runtime.invoke_endpoint(
+                **self._where,
+                Body=body,
+                ContentType=content_type,
+                Accept=PICTURES,
+                CustomAttributes=attributes,
+            )
+            return answer["Body"].read(), answer["ContentType"]
+        except ClientError as exc:
+            busy = exc.response["Error"]["Code"] in BUSY_CODES
+            raise (Busy if busy else Refused)(explain(exc)) from exc
+        except BotoCoreError as exc:
+            raise Refused(explain(exc)) from exc
+
+
+class AsyncEndpoint:
+    """An asynchronous endpoint: the image goes to S3, and the answer comes from there."""
+
+    POLL_SECONDS = 1
+
+    def __init__(self, aws: Aws, name: str, prefix: str):
+        # made here, not when first wanted: several threads call, and sessions are for one
+        self._s3, self._runtime = aws("s3"), aws("sagemaker-runtime")
+        self._name = name
+        self._bucket, self._prefix = s3_location(prefix)
+        self._numbers = itertools.count()
+        self._run = f"{time.time_ns():x}"
+
+    def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
+        key = f"{self._prefix.rstrip('/')}/{self._run}-{next(self._numbers)}".lstrip("/")
+        try:
+            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
+            accepted = self._runtime.invoke_endpoint_async(
+                EndpointName=self._name,
+                InputLocation=f"s3://{self._bucket}/{key}",
+                ContentType=content_type,
+                Accept=PICTURES,
+                CustomAttributes=attributes,
+            )
+            return self._await(accepted["OutputLocation"], accepted.get("FailureLocation"))
+        except (ClientError, BotoCoreError) as exc:
+            raise Refused(explain(exc)) from exc
+
+    def _await(self, output: str, failure: str | None) -> tuple[bytes, str]:
+        """Wait for an object at either place in S3."""
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            report = self._object(failure) if failure else None
+            if report:
+                raise Refused(report["Body"].read().decode(errors="replace")[:500])
+            answer = self._object(output)
+            if answer:
+                return answer["Body"].read(), answer["ContentType"]
+            time.sleep(self.POLL_SECONDS)
+        raise Refused(f"no answer at {output} in {TIMEOUT_SECONDS} s")
+
+    def _object(self, uri: str) -> dict[str, Any] | None:
+        bucket, key = s3_location(uri)
+        try:
+            return self._s3.get_object(Bucket=bucket, Key=key)
+        except self._s3.exceptions.NoSuchKey:
+            return None

@@ -1,0 +1,42 @@
+"""The table that invoke.py prints."""
+
+from PIL import Image
+
+from aws.lib.jobs import Result
+
+Image.MAX_IMAGE_PIXELS = None  # the answers are as large as what was sent
+PICTURES = {".png", ".tif"}
+
+
+def summary(results: list[Result]) -> list[str]:
+    """The lines of a table: one for each result, below the titles."""
+    width = max(len(result.job.image.name) for result in results)
+    titles = f"{'output':11}  {'foreground':>10}  {'pages':>5}  {'time':>7}  file"
+    return [f"{'image':{width}}  {titles}"] + [_line(result, width) for result in results]
+
+
+def _line(result: Result, width: int) -> str:
+    share, pages = _measures(result)
+    outcome = result.file if result.file else f"failed: {result.failure[:60]}"
+    return (
+        f"{result.job.image.name:{width}}  {result.job.output:11}  {share:>10}  {pages:>5}  "
+        f"{result.seconds:5.2f} s  {outcome}"
+    )
+
+
+def _measures(result: Result) -> tuple[str, str]:
+    """The share of pixels that are not 0, of a mask; and the number of pages, of a picture."""
+    if result.file is None or result.file.suffix not in PICTURES:
+        return "", ""
+    with Image.open(result.file) as picture:
+        pages = getattr(picture, "n_frames", 1)
+        share = f"{_foreground(picture, pages):.1%}" if result.job.output == "mask" else ""
+    return share, str(pages)
+
+
+def _foreground(picture: Image.Image, pages: int) -> float:
+    shares = []
+    for page in range(pages):
+        picture.seek(page)
+        shares.append(1 - picture.histogram()[0] / (picture.width * picture.height))
+    return sum(shares) / pages

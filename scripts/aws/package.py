@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Pack a model into the model.tar.gz that SageMaker takes, after trying that it can be served."""
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from aws.lib.cli import Aws, command, s3_location
+
+EXAMPLE = """scripts/aws/package.py models/unet-membrane --output s3://my-bucket/models/
+scripts/aws/package.py cells.keras --code code/ --output model.tar.gz"""
+
+
+@command(EXAMPLE)
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--code",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="folder with inference.py, requirements.txt, …",
+)
+@click.option(
+    "--output",
+    required=True,
+    metavar="S3_OR_FILE",
+    help="s3://bucket/prefix/ (named by content), s3://bucket/key or a file",
+)
+def main(region, model, code, output):
+    """Pack MODEL, a file or a folder, with the model at the root and code/ beside it.
+
+    Below a prefix that ends in / the artifact is named by what is in it, so that a new model has a
+    new name and scripts/aws/deploy.py sees that it has changed.
+    """
+    files = collect(model, code)
+    has_own_loader = "code/inference.py" in files
+    with tempfile.TemporaryDirectory() as folder:
+        if not has_own_loader:
+            check(files, Path(folder))
+        artifact = Path(folder, "model.tar.gz")
+        pack(files, artifact)
+        if has_own_loader:
+            click.echo("code/inference.py may load the model itself: it was not tried", err=True)
+        click.echo(store(Aws(region), artifact, output))
+
+
+def collect(model: Path, code: Path | None) -> dict[str, Path]:
+    """Name in the artifact -> file.
+
+    Raises:
+        click.UsageError: there is code twice, or --code has no inference.py.
+    """
+    files = {model.name: model} if model.is_file() else _files_below(model)
+    if not files:
+        raise click.UsageError(f"{model} is empty; it must hold a model")
+    if code:
+        if any(name.startswith("code/") for name in files):
+            raise click.UsageError(f"{model} has a folder code already; leave --code out")
+        if not (code / "inference.py").is_file():
+            raise click.UsageError(
+                f"{code} has no inference.py, the script that SageMaker looks for"
+            )
+        files |= {f"code/{name}": path for name, path in _files_below(code).items()}
+    return files
+
+
+def _files_below(folder: Path) -> dict[str, Path]:
+    files = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            files[str(path.relative_to(folder))] = path
+    return files
+
+
+def check(files: dict[str, Path], folder: Path) -> None:
+    """Load the model as the server will.
+
+    Raises:
+        click.ClickException: it could not be served.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is imported
+    from segmentation.errors import SegmentationError
+    from segmentation.running.segmenter import load
+    from serving.settings import named
+
+    place = folder / "model"
+    for name, path in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).symlink_to(path.absolute())
+    try:
+        network = load(place, os.environ.get("UNET_MODEL_FILENAME")).network
+    except SegmentationError as exc:
+        raise click.ClickException(f"the model could not be served: {named(str(exc))}") from exc
+    size = f"{network.height}×{network.width}" if network.height else "any size"
+    kind = f"channels {network.channels}, classes {network.classes}"
+    click.echo(f"{network.name}: {size}, {kind}", err=True)
+
+
+def pack(files: dict[str, Path], artifact: Path) -> None:
+    """Write the archive; the same files give the same bytes."""
+    total = sum(path.stat().st_size for path in files.values())
+    with (
+        open(artifact, "wb") as raw,
+        gzip.GzipFile("", "wb", 6, raw, mtime=0) as zipped,
+        tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
+        progress(total, "packing") as bar,
+    ):
+        for name, path in sorted(files.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size, entry.mode = path.stat().st_size, 0o644
+            with open(path, "rb") as file:
+                archive.addfile(entry, io.BytesIO(file.read()))
+            bar.update(entry.size)
+
+
+def store(aws: Aws, artifact: Path, output: str) -> str:
+    """Copy or upload the archive to ``output``, and return its full place."""
+    if not output.startswith("s3://"):
+        target = Path(output)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(artifact.read_bytes())
+        return output
+    bucket, key = s3_location(output)
+    if not key or key.endswith("/"):
+        digest = hashlib.sha256(artifact.read_bytes()).hexdigest()[:16]
+        key = f"{key}model-{digest}.tar.gz"
+    with progress(artifact.stat().st_size, "uploading") as bar:
+        aws("s3").upload_file(str(artifact), bucket, key, Callback=bar.update)
+    return f"s3://{bucket}/{key}"
+
+
+def progress(total: int, what: str) -> tqdm:
+    """A bar that counts bytes, in a terminal only."""
+    return tqdm(total=total, desc=what, unit="B", unit_scale=True, disable=None, leave=False)
+
+
+if __name__ == "__main__":
+    main()

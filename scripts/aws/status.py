@@ -1,0 +1,93 @@
+#!/usr/bin/env python3
+"""Show what exists of an endpoint: its state, versions, scaling, alarms, and what it costs."""
+
+import json
+from typing import Any
+
+import click
+from botocore.exceptions import BotoCoreError, ClientError
+
+from aws.lib import inventory
+from aws.lib.cli import Aws, command, pages
+
+PRICE_REGION = "us-east-1"  # where the price list is served
+
+
+@command("scripts/aws/status.py cells")
+@click.argument("name", required=False)
+def main(name, region):
+    """Show the endpoint NAME; without a name, list all endpoints."""
+    aws = Aws(region)
+    if not name:
+        show_all(aws)
+        return
+    existing = inventory.take(aws, name)
+    if not existing.lines():
+        raise click.ClickException(f"there is nothing of {name} in {aws.region}")
+    if existing.endpoint:
+        show_endpoint(aws, existing)
+    else:
+        click.echo(f"{name:14} there is no endpoint")
+    for config in existing.configs:
+        mark = "serves" if config == existing.config else "kept"
+        click.echo(
+            f"config         {config} ({mark}): {', '.join(inventory.models_of(aws, config))}"
+        )
+    for alarm in existing.alarms:
+        click.echo(f"alarm          {alarm['AlarmName']}: {alarm.get('StateValue', 'unknown')}")
+
+
+def show_all(aws: Aws) -> None:
+    """Print a line for each endpoint of the region."""
+    endpoints = pages(aws("sagemaker"), "list_endpoints", "Endpoints")
+    for endpoint in endpoints:
+        changed = endpoint["LastModifiedTime"].isoformat(" ", "seconds")
+        click.echo(f"{endpoint['EndpointName']:32} {endpoint['EndpointStatus']:12} {changed}")
+    if not endpoints:
+        click.echo(f"there is no endpoint in {aws.region}")
+
+
+def show_endpoint(aws: Aws, existing: inventory.Inventory) -> None:
+    """Print the state of an endpoint, its variants with their prices, and its scaling."""
+    endpoint = existing.endpoint or {}
+    click.echo(f"{existing.name:14} {endpoint['EndpointStatus']}, {existing.config}")
+    if endpoint.get("FailureReason"):
+        click.echo(f"reason         {endpoint['FailureReason']}")
+    config = aws("sagemaker").describe_endpoint_config(EndpointConfigName=existing.config)
+    now = {v["VariantName"]: v for v in endpoint.get("ProductionVariants", [])}
+    for variant in config["ProductionVariants"]:
+        click.echo(f"variant        {describe(aws, variant, now.get(variant['VariantName'], {}))}")
+    if existing.target:
+        low, high = existing.target["MinCapacity"], existing.target["MaxCapacity"]
+        click.echo(f"autoscaling    {low} to {high} instances")
+
+
+def describe(aws: Aws, variant: dict[str, Any], now: dict[str, Any]) -> str:
+    """One line about a variant, with its price where that can be known."""
+    serverless = variant.get("ServerlessConfig")
+    if serverless:
+        return (f"{variant['VariantName']}: serverless, {serverless['MemorySizeInMB']} MB, up to "
+                f"{serverless['MaxConcurrency']} at once; costs by use")  # fmt: skip
+    kind = variant["InstanceType"]
+    count = now.get("CurrentInstanceCount") or variant["InitialInstanceCount"]
+    price = price_per_hour(aws, kind)
+    cost = f"{count * price:.3f} USD an hour" if price else "cost unknown"
+    return f"{variant['VariantName']}: {count} × {kind}; {cost}"
+
+
+def price_per_hour(aws: Aws, instance_type: str) -> float | None:
+    """What one instance costs in this region, by AWS's price list; None: it does not say."""
+    wanted = {"regionCode": aws.region, "instanceName": instance_type, "component": "Hosting"}
+    filters = [{"Type": "TERM_MATCH", "Field": f, "Value": v} for f, v in wanted.items()]
+    try:
+        pricing = Aws(PRICE_REGION)("pricing")
+        answer = pricing.get_products(ServiceCode="AmazonSageMaker", Filters=filters, MaxResults=1)
+        [offer, *_] = json.loads(answer["PriceList"][0])["terms"]["OnDemand"].values()
+        [dimension, *_] = offer["priceDimensions"].values()
+        return float(dimension["pricePerUnit"]["USD"])
+    except (ClientError, BotoCoreError, LookupError, ValueError):
+        return None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+#!/usr/bin/env python3
+"""Measure a model on sections with known labels, and choose its threshold."""
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from models.lib import sections, synthetic
+from models.lib.scores import agreement, mean_score
+from models.lib.sections import Pair
+from segmentation.answers import Probability
+from segmentation.images import from_array
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import Segmenter, load
+
+THRESHOLDS = np.round(np.arange(0.1, 0.951, 0.05), 2)
+SYNTHETIC_SEED = 5000  # apart from the seeds that train.py uses
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+
+EXAMPLE = """\b
+Example:
+  scripts/models/evaluate.py models/unet-membrane isbi2012/image isbi2012/label --on 20-23"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("model_dir", type=FOLDER)
+@click.argument("images", type=FOLDER)
+@click.argument("labels", type=FOLDER)
+@click.option("--on", required=True, help="sections to measure, by position: 20-23")
+@click.option("--choose-on", default="", help="sections that decide the threshold: 0-19")
+@click.option("--synthetic", "count", default=4, show_default=True, help="synthetic sections")
+@click.option("--out", type=click.Path(path_type=Path), help="also write the figures to this JSON")
+def main(
+    model_dir: Path, images: Path, labels: Path, on: str, choose_on: str, count: int, out: Path
+) -> None:
+    """Measure a model on sections with known labels, and choose its threshold.
+
+    The threshold is the one with the least adapted Rand error on the sections that --choose-on
+    names, which should be those that the model was trained on: the measured ones must not decide
+    it. MODEL_DIR holds the model, IMAGES the sections, LABELS their labels.
+    """
+    segmenter = load(model_dir, precision="float32")
+    reduced = load(model_dir, precision="bfloat16")
+    pairs = sections.read(images, labels)
+    threshold = segmenter.spec.threshold
+    if choose_on:
+        chosen = [pairs[i] for i in sections.positions(choose_on, len(pairs))]
+        threshold = best_threshold(segmenter, chosen)
+    measured = {
+        on: [pairs[i] for i in sections.positions(on, len(pairs))],
+        "synthetic": [synthetic.section(SYNTHETIC_SEED + i) for i in range(count)],
+    }
+    result: dict[str, object] = {"threshold": threshold}
+    for name, chosen in measured.items():
+        result |= figures(name, chosen, segmenter, reduced, threshold)
+    text = json.dumps(result, indent=2)
+    click.echo(text)
+    if out:
+        out.write_text(text + "\n")
+
+
+def best_threshold(segmenter: Segmenter, pairs: list[Pair]) -> float:
+    """The one of THRESHOLDS with the least adapted Rand error."""
+    answers = predict_all(segmenter, pairs)
+    errors = [mean_score(answers, pairs, t)["adapted_rand_error"] for t in THRESHOLDS]
+    return float(THRESHOLDS[int(np.argmin(errors))])
+
+
+def predict_all(segmenter: Segmenter, pairs: list[Pair], augment: int = 1) -> list[np.ndarray]:
+    """The probabilities of each section's image, float32 (H, W) in 0–1, as the server has them."""
+    answer = Probability.wanted(None, segmenter.spec, segmenter.network.classes)
+    probabilities = []
+    for image, _ in tqdm(pairs, unit="section", disable=None):
+        images = from_array(image).for_channels(1)
+        prediction = predict(segmenter, images, answer, augment)
+        probabilities.append(prediction.values[0, ..., 0])  # (1, H, W, 1) -> (H, W)
+    return probabilities
+
+
+def figures(
+    name: str, pairs: list[Pair], segmenter: Segmenter, reduced: Segmenter, threshold: float
+) -> dict[str, dict[str, float]]:
+    """The mean scores in float32, averaged over flips and turns, and in bfloat16."""
+    plain = predict_all(segmenter, pairs)
+    augmented = predict_all(segmenter, pairs, augment=8)
+    rounded = predict_all(reduced, pairs)
+    same = {"agreement_with_float32": agreement(rounded, plain, threshold)}
+    return {
+        name: mean_score(plain, pairs, threshold),
+        f"{name}, augment=8": mean_score(augmented, pairs, threshold),
+        f"{name}, bfloat16": mean_score(rounded, pairs, threshold) | same,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""A training run: what is kept of it after each epoch, and when it is given up."""
+
+import json
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from models.lib import scores
+from models.lib.sections import Pair
+from segmentation.networks import unet
+
+# a network that has died answers the same for every pixel, and its loss is the entropy of classes
+DEAD_LOSS = 0.95
+EPOCHS_TO_COME_ALIVE = 3
+
+
+class Run(keras.callbacks.Callback):
+    """Keeps of a run after each epoch its history, a curve, and a checkpoint to resume from.
+
+    Args:
+        out: folder for these.
+        validation: pairs of image and label, of which scores are kept.
+        limit: a loss that is not below it after a few epochs is that of a dead network.
+
+    Attributes:
+        history: of each epoch its loss and its scores.
+    """
+
+    def __init__(self, out: Path, validation: list[Pair], limit: float):
+        super().__init__()
+        self._out, self._validation, self._limit = out, validation, limit
+        self.history: list[dict[str, float]] = []
+
+    def resume(self) -> keras.Model:
+        """Load the history and the model of a run that was cut off.
+
+        Raises:
+            click.ClickException: there is no such run in the folder.
+        """
+        try:
+            self.history = json.loads((self._out / "history.json").read_text())
+            return keras.saving.load_model(self._out / "checkpoint.keras")
+        except (OSError, ValueError) as error:
+            message = f"nothing to resume in {self._out}: {error}"
+            raise click.ClickException(message) from error
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        figures = {"loss": float((logs or {})["loss"])}
+        self._fail_if_dead(epoch, figures["loss"])
+        if self._validation:
+            figures |= _validate(averaged(self.model), self._validation)
+            click.echo("  " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
+        self.history.append(figures)
+        partial = self._out / "partial.keras"
+        self.model.save(partial)
+        partial.replace(self._out / "checkpoint.keras")
+        (self._out / "history.json").write_text(json.dumps(self.history, indent=1))
+        _plot(self.history, self._out / "curve.png")
+
+    def _fail_if_dead(self, epoch: int, loss: float) -> None:
+        if epoch + 1 >= EPOCHS_TO_COME_ALIVE and not loss < self._limit:  # so NaN is dead, too
+            raise click.ClickException(
+                f"the network has died: after {epoch + 1} epochs its loss is {loss:.3f}, no better "
+                f"than that of a constant answer ({self._limit / DEAD_LOSS:.3f}); use another "
+                "--seed, or a lower --learning-rate"
+            )
+
+
+def averaged(model: keras.Model) -> keras.Model:
+    """A plain float32 copy of a model under training, with the moving average of its weights."""
+    filters = model.get_layer("down1_conv1").filters
+    policy = keras.mixed_precision.global_policy()
+    keras.mixed_precision.set_global_policy("float32")
+    try:
+        plain = unet.build(filters)
+    finally:
+        keras.mixed_precision.set_global_policy(policy)
+    plain.set_weights(model.get_weights())
+    averages = model.optimizer._model_variables_moving_average
+    for variable, average in zip(plain.trainable_variables, averages, strict=True):
+        variable.assign(average)
+    return plain
+
+
+def _validate(model: keras.Model, pairs: list[Pair], threshold: float = 0.5) -> dict[str, float]:
+    """The mean scores on images whose sides are multiples of 16."""
+    images = [image[None, ..., None] / np.float32(255) for image, _ in pairs]  # (1, H, W, 1)
+    answers = [np.asarray(model(image, training=False))[0, ..., 0] for image in images]
+    return scores.mean_score(answers, pairs, threshold)
+
+
+def _plot(history: list[dict[str, float]], path: Path) -> None:
+    """Draw the loss, and below it the scores on the validation sections."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(2, 1, sharex=True, figsize=(7, 6), layout="constrained")
+    epochs = range(1, len(history) + 1)
+    for name in history[0]:
+        axes[int(name != "loss")].plot(epochs, [entry[name] for entry in history], label=name)
+    axes[0].set(ylabel="training loss", ylim=(0, None))
+    axes[1].set(xlabel="epoch", ylabel="validation", ylim=(0, 1))
+    if len(history[0]) > 1:
+        axes[1].legend()
+    for axis in axes:
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=100)
+    pyplot.close(figure)

@@ -1,0 +1,244 @@
+"""Running a network on images of any size."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segmentation.answers import Mask, Probability
+from segmentation.errors import OutOfMemory
+from segmentation.images import Images, from_array
+from segmentation.networks import tensorflow, unet
+from segmentation.networks.network import describe
+from segmentation.networks.tune import tune
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import load, prepare
+from segmentation.spec import ModelSpec
+from support import tiny_models
+
+EMBEDDED = Path(__file__).resolve().parents[2] / "models" / "unet-membrane"
+SIZES = [(1, 1), (1, 200), (15, 15), (16, 16), (17, 17), (37, 101), (64, 64), (130, 70)]
+
+
+def picture(height, width, channels=1, dtype=np.uint8):
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (1, height, width, channels)).astype(dtype)
+
+
+def segmenter_of(model, faster=False, **plan):
+    """Of a Keras model, as it is; or tuned."""
+    source = describe(model)
+    network = tune(source, "float32") if faster else tensorflow.plain(source)
+    return prepare(network, ModelSpec(), **plan)
+
+
+def probabilities(segmenter, pixels, **options):
+    """(N, H, W, C) -> (N, H, W, K)."""
+    images = from_array(pixels).for_channels(segmenter.network.channels)
+    answer = Probability(classes=segmenter.network.classes)
+    return predict(segmenter, images, answer, **options).values
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("fixed", [(None, None), (32, 48)])
+def test_any_size(size, fixed):
+    tile_size = None if fixed[0] else 64
+    segmenter = segmenter_of(tiny_models.identity(fixed), tile_size=tile_size, tile_overlap=16)
+    pixels = picture(*size)
+    np.testing.assert_allclose(probabilities(segmenter, pixels), pixels / 255, rtol=1e-5)
+
+
+def test_a_stack_is_as_its_images():
+    segmenter = segmenter_of(tiny_models.identity((32, 32)), batch_size=3)
+    pixels = np.concatenate([picture(40, 50), 255 - picture(40, 50)])
+    expected = np.concatenate([probabilities(segmenter, image[None]) for image in pixels])
+    np.testing.assert_allclose(probabilities(segmenter, pixels), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_fixed_batch_size(batch):
+    segmenter = segmenter_of(tiny_models.identity((32, 48), batch))
+    pixels = np.concatenate([picture(40, 50)] * 2)
+    np.testing.assert_allclose(probabilities(segmenter, pixels), pixels / 255, rtol=1e-5)
+
+
+def deep_network():
+    """Two levels of pooling; a pixel sees 17 others to each side at most."""
+    keras.utils.set_random_seed(1)
+    image = keras.Input((None, None, 1))
+    x = image
+    for _ in range(2):
+        x = keras.layers.Conv2D(3, 3, padding="same", activation="relu")(x)
+        x = keras.layers.MaxPooling2D(2)(x)
+    x = keras.layers.UpSampling2D(4)(keras.layers.Conv2D(3, 3, padding="same")(x))
+    return keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
+
+
+@pytest.mark.parametrize("size", [(200, 150), (97, 233), (128, 65)])
+@pytest.mark.parametrize("plan", [{"tile_overlap": 40}, {}])
+@pytest.mark.parametrize("tile", [96, 112])
+def test_tiles_give_what_the_whole_image_gives(size, plan, tile):
+    """With an overlap of twice the reach; where the reach is short, that is the default."""
+    model = deep_network()
+    pixels = picture(*size)
+    whole = probabilities(segmenter_of(model), pixels)
+    tiled = probabilities(segmenter_of(model, tile_size=tile, **plan), pixels)
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+
+
+def test_the_geometry_is_that_of_the_layers():
+    def geometry(model):
+        return tensorflow.plain(describe(model)).geometry
+
+    assert (geometry(unet.build(1)).stride, geometry(unet.build(1)).reach) == (16, 123)
+    assert (geometry(deep_network()).stride, geometry(deep_network()).reach) == (4, 17)
+    assert (geometry(tiny_models.identity()).stride, geometry(tiny_models.identity()).reach) == (
+        1,
+        0,
+    )
+
+
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "uint16", "int32", "int64", "float16", "float64"]
+)
+def test_any_numbers(dtype):
+    pixels = np.eye(20, dtype=dtype)
+    images = Images(pixels, 0.5, "HW")
+    values = predict(segmenter_of(tiny_models.identity()), images, Probability()).values
+    assert values.dtype == np.float32
+    np.testing.assert_array_equal(values[0, ..., 0], pixels * 0.5)
+
+
+def test_progress_is_told():
+    calls = []
+    segmenter = segmenter_of(tiny_models.identity(), tile_size=16, tile_overlap=0, batch_size=3)
+    probabilities(
+        segmenter, picture(32, 32), progress=lambda done, total: calls.append((done, total))
+    )
+    assert calls == [(3, 4), (4, 4)]
+
+
+def test_an_answer_is_made_of_every_tile():
+    segmenter = segmenter_of(tiny_models.identity(), tile_size=16, tile_overlap=0)
+    pixels = picture(40, 40)
+    prediction = predict(segmenter, from_array(pixels).for_channels(1), Mask())
+    assert prediction.values.dtype == np.uint8
+    assert prediction.tiles == 9
+    np.testing.assert_array_equal(prediction.values[0] > 0, pixels[0, ..., 0] > 127)
+
+
+def test_an_answer_for_another_number_of_classes_is_refused():
+    images = from_array(picture(8, 8)).for_channels(1)
+    with pytest.raises(ValueError, match="is not for the 5 classes"):
+        predict(segmenter_of(tiny_models.five_classes()), images, Mask())
+
+
+@pytest.mark.parametrize(
+    ("size", "fixed"),
+    [((32, 32), (None, None)), ((32, 48), (None, None)), ((32, 48), (32, 48))],
+)
+def test_augment_averages_over_flips_and_turns(size, fixed):
+    """For a network that shifts to the right, the average is symmetric."""
+    image = keras.Input((*fixed, 1))
+    layer = keras.layers.Conv2D(1, 3, padding="same", use_bias=False)
+    model = keras.Model(image, layer(image))
+    kernel = np.zeros((3, 3, 1, 1), np.float32)
+    kernel[1, 0] = 1
+    layer.set_weights([kernel])
+    pixels = np.zeros((1, *size, 1), bool)
+    pixels[0, 16, 16] = True
+    values = probabilities(segmenter_of(model), pixels, augment=8)[0, 15:18, 15:18, 0]
+    beside = [values[1, 0], values[1, 2], values[0, 1], values[2, 1]]
+    expected = [0.5, 0.5, 0, 0] if fixed == (32, 48) else [0.25] * 4
+    np.testing.assert_allclose(beside, expected, atol=1e-6)
+
+
+def test_memory_that_runs_out_is_said(monkeypatch):
+    segmenter = segmenter_of(tiny_models.identity())
+
+    def fail(network, images):
+        raise MemoryError
+
+    monkeypatch.setattr(tensorflow.TensorFlowNetwork, "run", fail)
+    with pytest.raises(OutOfMemory, match=r"1 images of 8×9 need more memory"):
+        probabilities(segmenter, picture(8, 9))
+
+
+# --- exactness
+
+
+EXACT = 2 * 123  # the U-Net's reach, to both sides
+
+
+@pytest.fixture(scope="module")
+def random_unet():
+    keras.utils.set_random_seed(3)
+    return unet.build(filters=2)
+
+
+def difference(model, size, tile, faster=False):
+    """Between tiled and untiled probabilities, at most; the tiled ones of the faster network."""
+    tiled = segmenter_of(model, faster, tile_size=tile, tile_overlap=EXACT)
+    whole = segmenter_of(model, tile_size=2048)
+    assert 2 * tiled.network.geometry.reach == EXACT
+    image = picture(*size)
+    assert len(tiled.plan.tiles(*image.shape[:3])) > 1 == len(whole.plan.tiles(*image.shape[:3]))
+    return np.abs(probabilities(tiled, image) - probabilities(whole, image)).max()
+
+
+@pytest.mark.parametrize("tile", [272, 400, 512])
+@pytest.mark.parametrize(
+    "size",
+    [(1, 601), (17, 1001), (513, 513), (601, 300), (777, 515), (640, 529), (533, 1), (1001, 37)],
+)
+def test_an_overlap_of_twice_the_reach_is_exact(random_unet, size, tile):
+    assert difference(random_unet, size, tile) < 1e-3
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(1, 700), st.integers(513, 700), st.sampled_from([272, 384, 512]), st.booleans())
+def test_an_overlap_of_twice_the_reach_is_exact_for_any_size(
+    random_unet, short, long, tile, turned
+):
+    size = (long, short) if turned else (short, long)
+    assert difference(random_unet, size, tile) < 1e-3
+
+
+@pytest.mark.parametrize("weights", ["random", "embedded"])
+def test_a_large_section_is_exact(weights):
+    keras.utils.set_random_seed(4)
+    embedded = EMBEDDED / "unet-membrane.keras"
+    model = keras.saving.load_model(embedded) if weights == "embedded" else unet.build(filters=16)
+    assert difference(model, (1537, 1023), 512, faster=True) < 1e-3
+
+
+def test_nothing_is_traced_after_the_warm_up():
+    """A traced function runs its Python code once for each trace."""
+    model, traces = deep_network(), []
+
+    class Counted:
+        inputs, outputs = model.inputs, model.outputs
+
+        def __call__(self, images, training):
+            traces.append(images.shape)
+            return model(images, training=training)
+
+    segmenter = segmenter_of(Counted(), tile_size=64)
+    before = len(traces)
+    for size in SIZES:
+        probabilities(segmenter, picture(*size))
+        probabilities(segmenter, np.concatenate([picture(*size)] * 3))
+    assert len(traces) == before > 0
+
+
+def test_what_is_loaded_is_frozen_and_ready():
+    segmenter = load(EMBEDDED, precision="float32")
+    assert (segmenter.network.name, segmenter.network.classes) == ("unet-membrane.keras", 1)
+    assert segmenter.spec.class_names == ("membrane", "cell")
+    assert segmenter.budget.bytes_per_pixel > 0
+    for name in ("network", "plan", "budget", "spec"):
+        with pytest.raises(AttributeError):
+            setattr(segmenter, name, None)

@@ -1,0 +1,161 @@
+"""The tools around the model: synthetic sections, training, evaluation."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from models.lib import scores, synthetic
+from models.lib.augmentation import Crops, Section, border_weights, entropy
+from models.lib.sections import positions
+
+ROOT = Path(__file__).resolve().parents[2]
+MODEL_DIR = ROOT / "models" / "unet-membrane"
+SCRIPTS = ROOT / "scripts" / "models"
+
+
+def run(script, *arguments):
+    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
+    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+def test_a_seed_makes_one_section():
+    image, label = synthetic.section(7, (96, 64))
+    again, _ = synthetic.section(7, (96, 64))
+    assert image.shape == label.shape == (96, 64)
+    assert image.dtype == label.dtype == np.uint8
+    assert set(np.unique(label)) == {0, 255}
+    np.testing.assert_array_equal(image, again)
+    assert (synthetic.section(8, (96, 64))[0] != image).any()
+
+
+def test_membranes_are_dark():
+    image, label = synthetic.section(7)
+    assert image[label == 0].mean() < image[label == 255].mean() - 30
+
+
+def test_score_of_a_perfect_and_of_a_merged_mask():
+    truth = np.zeros((9, 9), np.uint8)
+    truth[:4], truth[5:] = 255, 255
+    assert scores.score(truth, truth) == {
+        "pixel_accuracy": 1,
+        "membrane_iou": 1,
+        "adapted_rand_error": 0,
+    }
+    merged = scores.score(np.full_like(truth, 255), truth)
+    assert merged["membrane_iou"] == 0
+    # one component for two equal cells: precision 1/2, recall 1
+    assert merged["adapted_rand_error"] == pytest.approx(1 / 3, abs=0.01)
+
+
+@pytest.mark.parametrize(("text", "chosen"), [("", []), ("3", [3]), ("1-3,5", [1, 2, 3, 5])])
+def test_positions(text, chosen):
+    assert positions(text, 6) == chosen
+
+
+def test_positions_beyond_the_end():
+    with pytest.raises(click.ClickException, match="there are 3 sections"):
+        positions("3", 3)
+
+
+def test_border_weights_are_highest_between_cells():
+    label = np.full((40, 40), 255, np.uint8)
+    label[:, 10:12] = 0  # thin
+    label[:, 25:40] = 0  # wide, and no cell behind it
+    weights = border_weights(label)
+    assert weights[20, 10] > 6
+    assert weights[20, 35] == pytest.approx(1)
+    assert (weights[label == 255] == 1).all()
+
+
+def test_entropy_of_balanced_classes():
+    label = np.array([[0, 255]], np.uint8)
+    section = Section(label, label, np.ones((1, 2), np.float32))
+    assert entropy([section]) == pytest.approx(np.log(2))
+
+
+def test_crops_depend_on_seed_epoch_and_index_alone():
+    image, label = synthetic.section(1, (128, 128))
+    section = Section(image, label, border_weights(label))
+    crops = [Crops([section], [], 3, 2, 64, seed) for seed in (1, 1, 2)]
+    images, labels, weights = crops[0][2]
+    assert images.shape == labels.shape == (2, 64, 64, 1)
+    assert weights.shape == (2, 64, 64)
+    assert 0 <= images.min() < images.max() <= 1
+    np.testing.assert_array_equal(images, crops[1][2][0])
+    assert (images != crops[2][2][0]).any()
+
+
+@pytest.fixture(scope="module")
+def sections(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sections")
+    for name in ("image", "label"):
+        (folder / name).mkdir()
+    for index in range(3):
+        image, label = synthetic.section(index, (96, 96))
+        Image.fromarray(image).save(folder / "image" / f"{index}.png")
+        Image.fromarray(label).save(folder / "label" / f"{index}.png")
+    return folder / "image", folder / "label"
+
+
+SMALL = ("--filters", 4, "--steps", 20, "--batch", 2, "--crop", 64, "--validate", "2")
+
+
+def test_training_learns_and_resumes(sections, tmp_path):
+    out = tmp_path / "run"
+    first = run("train.py", *sections, *SMALL, "--epochs", 1, "--out", out)
+    assert first.returncode == 0, first.stderr
+    second = run("train.py", *sections, *SMALL, "--epochs", 2, "--out", out, "--resume")
+    assert second.returncode == 0, second.stderr
+    history = json.loads((out / "history.json").read_text())
+    assert len(history) == 2
+    assert history[-1]["loss"] < history[0]["loss"]
+    with Image.open(out / "curve.png") as curve:
+        assert curve.width > 100
+    model = keras.saving.load_model(out / "model.keras")
+    assert model.compute_dtype == "float32"
+    assert not model.compiled
+
+
+def test_a_dead_network_fails_loudly(sections, tmp_path):
+    options = (*SMALL, "--epochs", 4, "--learning-rate", 0, "--out", tmp_path / "run")
+    dead = run("train.py", *sections, *options)
+    assert dead.returncode == 1
+    assert "the network has died" in dead.stderr.splitlines()[-1]
+
+
+def test_synthetic_sections_are_written(tmp_path):
+    written = run("generate.py", tmp_path, "--count", 2, "--size", 32, 48, "--seed", 7)
+    assert written.returncode == 0, written.stderr
+    for index in range(2):
+        image, label = synthetic.section(7 + index, (32, 48))
+        with Image.open(tmp_path / "image" / f"0{index}.png") as file:
+            np.testing.assert_array_equal(file, image)
+        with Image.open(tmp_path / "label" / f"0{index}.png") as file:
+            np.testing.assert_array_equal(file, label)
+
+
+def test_evaluation_chooses_a_threshold(sections, tmp_path):
+    out = tmp_path / "figures.json"
+    options = ("--on", "2", "--choose-on", "0-1", "--synthetic", 1, "--out", out)
+    result = run("evaluate.py", MODEL_DIR, *sections, *options)
+    assert result.returncode == 0, result.stderr
+    figures = json.loads(out.read_text())
+    assert json.loads(result.stdout) == figures
+    assert 0 < figures["threshold"] < 1
+    assert figures["2"]["pixel_accuracy"] > 0.8
+    assert figures["synthetic, bfloat16"]["agreement_with_float32"] > 0.99
+
+
+def test_a_missing_label(sections, tmp_path):
+    result = run("train.py", sections[0], tmp_path)
+    assert result.returncode == 1
+    assert "has no label" in result.stderr.splitlines()[-1]

@@ -1,0 +1,56 @@
+"""Requests to the stand-in for the handler, ``tests/server/handler_service.py``."""
+
+import socket
+
+import requests
+
+from support.serving import PATIENCE, Server
+
+TEXT = {"Content-Type": "text/plain"}
+
+
+def invoke_text(server: Server, body: bytes) -> requests.Response:
+    """Post a command of the stand-in."""
+    return server.invoke(body, headers=TEXT)
+
+
+def status_over_http_1_0(server: Server) -> int | None:
+    """The status of a route, as a client of HTTP 1.0 reads it; None: nothing listens."""
+    try:
+        connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+    except ConnectionRefusedError:
+        return None
+    with connection:
+        connection.sendall(b"GET /execution-parameters HTTP/1.0\r\n\r\n")
+        with connection.makefile("rb") as stream:
+            return int(stream.read().split()[1])
+
+
+class Upload:
+    """A request whose body comes in two parts; the server is known to have begun with it."""
+
+    def __init__(self, server: Server, body: bytes):
+        self.body = body
+        self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
+        self.socket.sendall(
+            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+            b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+        )
+        self.stream = self.socket.makefile("rb")
+        assert self.stream.readline() == b"HTTP/1.1 100 Continue\r\n"
+        self.stream.readline()
+        self.socket.sendall(body[: len(body) // 2])
+
+    def finish(self) -> None:
+        """Send the second part."""
+        self.socket.sendall(self.body[len(self.body) // 2 :])
+
+    def status(self) -> int:
+        """The status of the answer."""
+        with self.socket, self.stream:
+            return int(self.stream.readline().split()[1])
+
+    def answer(self) -> bytes:
+        """All that the server sends until it closes the connection."""
+        with self.socket, self.stream:
+            return self.stream.read()

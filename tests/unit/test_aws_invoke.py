@@ -1,0 +1,123 @@
+"""invoke.py without a server: what is sent, how often, and the table of what came back."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from aws import invoke
+from aws.lib import jobs
+from aws.lib.jobs import TRIES, Job, Result, do
+from aws.lib.services import Busy, Refused
+from aws.lib.summary import summary
+from support import bodies
+from support.commands import run
+
+PNG = bodies.png(np.array([[0, 255]], np.uint8))
+
+
+class Service:
+    """Is busy a few times, and then answers."""
+
+    def __init__(self, busy: int):
+        self.requests = []
+        self._busy = busy
+
+    def __call__(self, body, content_type, attributes):
+        self.requests.append((body, content_type, attributes))
+        if len(self.requests) <= self._busy:
+            raise Busy("503: later")
+        return PNG, "image/png; charset=binary"
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(jobs.time, "sleep", lambda _: None)
+
+
+@pytest.fixture
+def image(tmp_path):
+    file = tmp_path / "cell.JPEG"
+    file.write_bytes(b"an image")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("output", "attributes", "sent", "name"),
+    [
+        ("mask", "", "output=mask", "cell.png"),
+        ("overlay", "threshold=0.4", "output=overlay, threshold=0.4", "cell-overlay.png"),
+    ],
+)
+def test_an_answer_is_a_file(image, tmp_path, output, attributes, sent, name):
+    service = Service(busy=0)
+    result = do(service, Job(image, output, attributes), tmp_path)
+    assert service.requests == [(b"an image", "image/jpeg", sent)]
+    assert result.file == tmp_path / name
+    assert result.file.read_bytes() == PNG
+
+
+def test_a_busy_service_is_called_again(image, tmp_path):
+    service = Service(busy=2)
+    assert do(service, Job(image, "mask", ""), tmp_path).file
+    assert len(service.requests) == 3
+
+
+def test_a_service_that_stays_busy(image, tmp_path):
+    service = Service(busy=TRIES)
+    result = do(service, Job(image, "mask", ""), tmp_path)
+    assert result.failure == f"503: later (tried {TRIES} times)"
+    assert len(service.requests) == TRIES
+
+
+def test_a_refusal_is_final(image, tmp_path):
+    def refuse(body, content_type, attributes):
+        raise Refused("400: no")
+
+    result = do(refuse, Job(image, "mask", ""), tmp_path)
+    assert (result.file, result.failure) == (None, "400: no")
+
+
+def test_suffixes():
+    assert jobs.CONTENT_TYPES[".tiff"] == jobs.CONTENT_TYPES[".tif"] == "image/tiff"
+    assert jobs.SUFFIXES["image/tiff"] == ".tif"
+    assert jobs.SUFFIXES["image/jpeg"] == ".jpg"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "either --url or --endpoint"),
+        (["--url", "http://x", "--endpoint", "y"], "either --url or --endpoint"),
+        (["--url", "http://x", "--async", "s3://bucket/x"], "--async is for an --endpoint"),
+    ],
+)
+def test_misuse(image, options, message):
+    assert message in run(invoke, image, *options, code=2).output
+
+
+def test_nothing_to_send(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    assert "nothing that can be sent" in run(invoke, tmp_path, "--url", "http://x", code=2).output
+
+
+def test_two_images_of_one_name(tmp_path):
+    for name in ("a.png", "a.jpg"):
+        (tmp_path / name).touch()
+    assert "one mask" in run(invoke, tmp_path, "--url", "http://x", code=2).output
+
+
+def test_the_summary(tmp_path):
+    file = tmp_path / "stack.tif"
+    file.write_bytes(bodies.tiff(np.array([[[0, 255]], [[255, 255]]], np.uint8)))
+    done = Result(Job(tmp_path / "a.tif", "mask", ""), 1.5, file)
+    failed = Result(Job(tmp_path / "long-name.png", "overlay", ""), 0.25, failure="400: no")
+    titles, first, second = summary([done, failed])
+    assert titles.split() == ["image", "output", "foreground", "pages", "time", "file"]
+    assert first.split() == ["a.tif", "mask", "75.0%", "2", "1.50", "s", str(file)]
+    assert second.split() == ["long-name.png", "overlay", "0.25", "s", "failed:", "400:", "no"]
+
+
+def test_the_summary_of_a_large_answer(tmp_path):
+    file = tmp_path / "large.png"
+    Image.fromarray(np.zeros((20_000, 10_000), np.uint8)).save(file, compress_level=1)
+    assert "0.0%" in summary([Result(Job(file, "mask", ""), 1.0, file)])[1]

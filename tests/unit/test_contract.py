@@ -1,0 +1,69 @@
+"""What Python and Java share: the Java tests (inference/mms/test) read the same vector."""
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from serving import contract, load_errors, settings
+from serving.launch import log4j_level
+
+VECTOR = json.loads(Path(__file__).with_name("contract.json").read_text())
+MMS = Path(settings.__file__).parents[1] / "mms"
+
+
+NAMES = [
+    (contract.LOGGED_HEADER, "header", "logged"),
+    (contract.MULTI_MODEL, "variable", "multi_model"),
+    (contract.LOAD_ERRORS, "variable", "load_errors"),
+    (contract.DRAIN_SECONDS, "property", "drain_seconds"),
+    (contract.LOG_LEVEL, "property", "log_level"),
+    (contract.MMS_LOG_LEVEL, "property", "mms_log_level"),
+    (contract.JAR, "file", "jar"),
+    (contract.NATIVE_LIBRARIES, "file", "native_libraries"),
+    (contract.LOG_CONFIGURATION, "file", "log_configuration"),
+]
+
+
+@pytest.mark.parametrize(("name", "group", "key"), NAMES)
+def test_names_are_the_agreed_ones(name, group, key):
+    assert name == VECTOR[group][key]
+
+
+def test_the_main_class_is_the_agreed_one():
+    assert VECTOR["main_classes"][0] == contract.MAIN_CLASS
+
+
+@pytest.mark.parametrize("model_name", VECTOR["load_error_files"])
+def test_load_errors_are_in_the_agreed_files(model_name, tmp_path, monkeypatch):
+    monkeypatch.setenv(VECTOR["variable"]["load_errors"], str(tmp_path))
+    load_errors.write(model_name, VECTOR["error"])
+    [file] = tmp_path.iterdir()
+    assert file.name == VECTOR["load_error_files"][model_name]
+    assert json.loads(file.read_text(encoding="utf-8")) == VECTOR["error"]
+
+
+def test_load_errors_are_read(tmp_path):
+    name = VECTOR["load_error_files"]["model"]
+    (tmp_path / name).write_text(VECTOR["error_as_text"], encoding="utf-8")
+    assert load_errors.read(tmp_path) == VECTOR["error"]["message"]
+
+
+def test_the_text_of_the_error_is_the_error():
+    assert json.loads(VECTOR["error_as_text"]) == VECTOR["error"]
+
+
+@pytest.mark.parametrize("level", ["debug", "info", "warning", "error", "critical", "100", None])
+def test_log_levels_are_those_of_log4j(level):
+    assert log4j_level(level) in VECTOR["log_levels"]
+    assert log4j_level(level, quieter=True) in VECTOR["log_levels"]
+
+
+def test_what_the_server_logs_itself_has_the_agreed_logger():
+    log = ElementTree.parse(MMS / contract.LOG_CONFIGURATION)
+    loggers = {logger.get("name"): logger.get("level") for logger in log.iter("Logger")}
+    assert loggers[VECTOR["logger"]["access"]] == f"${{sys:{contract.LOG_LEVEL}:-info}}"
+    root = log.find("Loggers/Root")
+    assert root is not None
+    assert root.get("level") == f"${{sys:{contract.MMS_LOG_LEVEL}:-warn}}"

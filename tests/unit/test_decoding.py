@@ -1,0 +1,281 @@
+"""Decoding: every format that is read, and everything that is wrong with a body."""
+
+import contextlib
+import gc
+import os
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from segmentation.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
+from segmentation.images import from_array
+from segmentation.wire import formats, text
+from segmentation.wire.decoding import decode
+from segmentation.wire.media_types import ANY_IMAGE, CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
+from support import bodies
+from support.bad_bodies import BAD, GOOD_NPY, GOOD_NPZ, GOOD_PNG, MAX_PIXELS
+from support.bodies import GRAY, RGB, STACK
+
+ERRORS = {400: RequestError, 413: PayloadTooLarge, 415: UnsupportedMediaType}
+
+
+def intensities(body, content_type, channels=1):
+    images = decode(body, content_type, MAX_PIXELS).for_channels(channels)
+    return images.batch.astype(np.float32) * np.float32(images.scale)
+
+
+EXACT = [
+    (JSON, bodies.json_array, GRAY),
+    (JSON, bodies.json_instances, GRAY),
+    (JSON, bodies.json_array, GRAY[..., None]),
+    (JSON, bodies.json_array, STACK),
+    (JSON, bodies.json_instances, STACK[..., None]),
+    (JSON, bodies.json_array, RGB),
+    (JSON, bodies.json_array, np.stack([RGB, RGB])),
+    (JSONLINES, bodies.jsonlines, STACK),
+    (JSONLINES, bodies.jsonlines, np.stack([RGB, RGB])),
+    (CSV, bodies.csv, GRAY),
+    (NPY, bodies.npy, GRAY),
+    (NPY, bodies.npy, STACK),
+    (NPY, bodies.npy, RGB),
+    (NPY, bodies.npy, np.asfortranarray(GRAY)),
+    (NPZ, bodies.npz, STACK[..., None]),
+    (PNG, bodies.png, GRAY),
+    (PNG, bodies.png, RGB),
+    (TIFF, bodies.tiff, GRAY),
+    (TIFF, bodies.tiff, STACK),
+    (TIFF, bodies.tiff, RGB),
+    (ANY_IMAGE, bodies.png, GRAY),
+    (ANY_IMAGE, bodies.tiff, STACK),
+]
+
+
+@pytest.mark.parametrize(("content_type", "encode", "array"), EXACT)
+def test_exact_formats(content_type, encode, array):
+    channels = 3 if array.shape[-1] == 3 else 1
+    expected = array.reshape(-1, 3, 5, channels) / np.float32(255)
+    np.testing.assert_allclose(intensities(encode(array), content_type, channels), expected, 1e-6)
+
+
+@pytest.mark.parametrize("content_type", [JPEG, "image/jpg", ANY_IMAGE])
+def test_jpeg_is_nearly_exact(content_type):
+    np.testing.assert_allclose(
+        intensities(bodies.jpeg(GRAY), content_type)[0, ..., 0], GRAY / 255, atol=3 / 255
+    )
+
+
+@pytest.mark.parametrize(
+    ("array", "expected"),
+    [
+        (np.array([[0, 65535]], np.uint16), [0, 1]),
+        (np.array([[0, 65535]], ">u2"), [0, 1]),
+        (np.array([[False, True]]), [0, 1]),
+        (np.array([[0.25, 1]], np.float64), [0.25, 1]),
+        (np.array([[0.25, 1]], np.float16), [0.25, 1]),
+    ],
+)
+def test_dtypes_of_npy(array, expected):
+    assert intensities(bodies.npy(array), NPY).ravel().tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (bodies.png(np.array([[0, 65535]], np.uint16)), PNG),
+        (bodies.tiff(np.array([[0, 65535]], np.uint16)), TIFF),
+        (bodies.tiff(np.array([[0, 1]], np.float32)), TIFF),
+        (bodies.png(np.array([[False, True]])), PNG),
+    ],
+)
+def test_depths_of_pictures(body, content_type):
+    assert intensities(body, content_type).ravel().tolist() == [0, 1]
+
+
+def test_npz_by_name():
+    body = bodies.npz(other=STACK, instances=GRAY)
+    assert decode(body, NPZ, MAX_PIXELS).pixels.tolist() == GRAY.tolist()
+
+
+def test_palette_and_opaque_alpha():
+    rgba = np.dstack([RGB, np.full_like(GRAY, 255)])
+    np.testing.assert_array_equal(decode(bodies.png(rgba), PNG, MAX_PIXELS).pixels, RGB)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (bodies.png(GRAY), PNG),
+        (bodies.jpeg(GRAY), JPEG),
+        (bodies.tiff(GRAY), TIFF),
+        (bodies.picture(GRAY, "TIFF", big_tiff=True), TIFF),
+        (bodies.picture(GRAY.astype(">u2"), "TIFF"), TIFF),  # big-endian
+    ],
+)
+def test_a_picture_tells_what_it_is(body, media_type):
+    images = decode(body, ANY_IMAGE, MAX_PIXELS)
+    assert (images.media_type, images.pixels.shape) == (media_type, GRAY.shape)
+
+
+def test_one_page_is_no_stack():
+    assert not decode(bodies.tiff(GRAY), TIFF, MAX_PIXELS).for_channels(1).stacked
+    assert decode(bodies.tiff(STACK), TIFF, MAX_PIXELS).for_channels(1).stacked
+
+
+@pytest.mark.parametrize(("body", "content_type", "status", "word"), BAD.values(), ids=BAD)
+def test_bad_bodies(body, content_type, status, word):
+    with pytest.raises(RequestError) as caught:
+        decode(body, content_type, MAX_PIXELS).for_channels(1)
+    assert type(caught.value) is ERRORS[status]
+    assert word in str(caught.value)
+    assert "UNPICKLED" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("array", "channels", "message"),
+    [
+        (RGB, 1, "image is 3×5×3, 3 channels; this model takes 1 channel; convert it to grayscale"),
+        (GRAY, 3, "image is 3×5, 1 channel; this model takes 3 channels; send it as H×W×3"),
+        (np.stack([RGB, RGB]), 1, "this model takes 1 channel"),
+        (STACK, 3, "5 channels; this model takes 3"),
+    ],
+)
+def test_wrong_channels(array, channels, message):
+    with pytest.raises(RequestError, match=message):
+        from_array(array).for_channels(channels)
+
+
+def test_pages_of_different_sizes():
+    first, second = bodies.Image.fromarray(GRAY), bodies.Image.fromarray(GRAY[:2])
+    file = bodies.io.BytesIO()
+    first.save(file, "TIFF", save_all=True, append_images=[second])
+    with pytest.raises(RequestError, match="page 2 is 2×5 uint8, page 1 is 3×5"):
+        decode(file.getvalue(), TIFF, MAX_PIXELS)
+
+
+def test_every_page_is_measured_before_it_is_decoded():
+    small, large = bodies.Image.fromarray(GRAY), bodies.Image.new("L", (200, 300))
+    file = bodies.io.BytesIO()
+    small.save(file, "TIFF", save_all=True, append_images=[large])
+    with pytest.raises(PayloadTooLarge, match="request is 2×300×200, 120,000 pixels"):
+        decode(file.getvalue(), TIFF, MAX_PIXELS)
+
+
+def test_a_spreadsheet_may_put_a_byte_order_mark_before_its_rows():
+    body = "\ufeff1,2\r\n3,4\r\n".encode()
+    assert decode(body, CSV, MAX_PIXELS).pixels.tolist() == [[1, 2], [3, 4]]
+
+
+GOOD = [
+    (JSON, bodies.json_array(GRAY)),
+    (CSV, bodies.csv(GRAY)),
+    (NPY, GOOD_NPY),
+    (NPZ, GOOD_NPZ),
+    (PNG, GOOD_PNG),
+    (JPEG, bodies.jpeg(GRAY)),
+    (TIFF, bodies.tiff(STACK)),
+]
+
+
+@given(st.sampled_from(GOOD), st.data())
+def test_damaged_bodies_are_refused_or_read(good, data):
+    content_type, body = good
+    damaged = bytearray(body)
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
+    cut = data.draw(st.integers(0, 3))
+    with contextlib.suppress(RequestError):
+        images = decode(bytes(damaged[: len(damaged) - cut]), content_type, MAX_PIXELS)
+        assert 0 <= images.pixels.min() * images.scale <= images.pixels.max() * images.scale <= 1
+
+
+@pytest.mark.parametrize("content_type", formats.READERS)
+def test_every_reader_refuses_what_it_cannot_read(content_type):
+    with pytest.raises(RequestError) as caught:
+        decode(b"?", content_type, MAX_PIXELS)
+    assert type(caught.value) is RequestError
+
+
+def test_all_that_is_read_is_listed_to_who_sends_something_else():
+    with pytest.raises(UnsupportedMediaType) as caught:
+        decode(b"?", "application/pdf", MAX_PIXELS)
+    assert str(caught.value) == (
+        f"Content-Type is 'application/pdf'; images are read from {', '.join(formats.READERS)}; "
+        "send one of these and name it in the Content-Type header"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"), [(JSON, "[[1, 2]]"), (JSONLINES, "[[1, 2]]\n"), (CSV, "1,2")]
+)
+def test_text_may_be_decoded_already(content_type, body):
+    images = decode(body, content_type, MAX_PIXELS).for_channels(1)
+    assert images.batch.ravel().tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("alias", "body", "media_type"),
+    [
+        ("image/jpg", bodies.jpeg(GRAY), JPEG),
+        ("image/tif; application=microscope", bodies.tiff(GRAY), TIFF),
+        ("Application/X-NDJSON; charset=utf-8", bodies.jsonlines(STACK), JSONLINES),
+        ("application/jsonl", bodies.jsonlines(STACK), JSONLINES),
+        ("application/x-jsonlines", bodies.jsonlines(STACK), JSONLINES),
+    ],
+)
+def test_aliases(alias, body, media_type):
+    assert decode(body, alias, MAX_PIXELS).media_type == media_type
+
+
+NUMBERS = st.one_of(st.integers(-1, 256), st.booleans(), st.floats(0, 255), st.none(), st.just("1"))
+BYTES = st.integers(0, 255)
+
+
+def nested(values):
+    def of(length):
+        return st.lists(values, min_size=length, max_size=length)
+
+    sizes = st.tuples(*[st.integers(1, 3)] * 4)
+    rows = sizes.flatmap(lambda n: st.lists(of(n[0]), min_size=n[1], max_size=n[1]))
+    return st.one_of(rows, st.lists(rows, max_size=3), st.lists(st.lists(rows, max_size=2)), values)
+
+
+@pytest.mark.parametrize("array", [GRAY, GRAY[..., None], STACK, RGB, STACK[..., None]])
+def test_small_whole_numbers_are_read_as_bytes(array):
+    pixels = decode(orjson.dumps(array.tolist()), JSON, MAX_PIXELS).pixels
+    assert pixels.dtype == np.uint8
+    np.testing.assert_array_equal(pixels, array)
+
+
+def outcome(content):
+    try:
+        pixels = decode(orjson.dumps(content), JSON, MAX_PIXELS).pixels
+        return pixels.shape, pixels.astype(float).tolist()
+    except RequestError as exc:
+        return str(exc)
+
+
+@pytest.mark.parametrize("values", [BYTES, NUMBERS])
+@given(data=st.data())
+@settings(deadline=None)
+def test_small_whole_numbers_are_read_as_all_others_are(values, data):
+    content = data.draw(nested(values))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "_eight_bits", lambda content: None)  # the general way is taken
+        expected = outcome(content)
+    assert outcome(content) == expected
+
+
+def test_json_that_is_nested_too_deep_is_refused():
+    body = b"[" * 900 + b"1" + b"]" * 900
+    with pytest.raises(RequestError):
+        decode(body, JSON, MAX_PIXELS)
+
+
+def test_garbage_is_collected_again_after_decoding():
+    for body in (b"[[1, 2]]", b"[[1, 2"):
+        with contextlib.suppress(RequestError):
+            decode(body, JSON, MAX_PIXELS)
+        assert gc.isenabled()

@@ -1,0 +1,174 @@
+"""Encoding: every format that is written, and what is answered where the client has no wish."""
+
+import numpy as np
+import pytest
+
+from segmentation.answers import Mask, Overlay, Prediction, Probability
+from segmentation.errors import NotAcceptable
+from segmentation.images import from_array
+from segmentation.wire.encoding import encode
+from segmentation.wire.formats import FORMATS
+from segmentation.wire.media_types import CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
+from support.bodies import read
+
+MASK = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
+STACK = np.stack([MASK, 255 - MASK])
+
+
+def prediction(values, answer=None, media_type=JSON, axes=None):
+    axes = axes or ("NHW" if len(values) > 1 else "HW")
+    pixels = np.full(values.shape[:3], 100, np.uint8)
+    images = from_array(pixels if axes[0] == "N" else pixels[0], media_type, axes)
+    return Prediction(values, answer or Mask(), images)
+
+
+@pytest.mark.parametrize("media_type", [JSON, CSV, NPY, NPZ, PNG, TIFF])
+def test_one_mask(media_type):
+    body, found = encode(prediction(MASK[None]), media_type)
+    assert found == media_type
+    np.testing.assert_array_equal(read(body, media_type), MASK)
+
+
+@pytest.mark.parametrize("media_type", [JSON, JSONLINES, NPY, NPZ, TIFF])
+def test_a_stack_of_masks(media_type):
+    body, _ = encode(prediction(STACK), media_type)
+    np.testing.assert_array_equal(read(body, media_type), STACK)
+
+
+@pytest.mark.parametrize("media_type", [JSON, NPY, NPZ])
+def test_a_stack_of_one_stays_a_stack(media_type):
+    body, _ = encode(prediction(MASK[None], axes="NHW"), media_type)
+    assert read(body, media_type).shape == (1, 2, 3)
+
+
+PROBABILITY = np.array([[[[0.0], [0.25], [1.0]]]], np.float32)  # (1, 1, 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "expected"),
+    [
+        (JSON, [[0, 0.25, 1]]),
+        (JSONLINES, [[[0, 0.25, 1]]]),
+        (CSV, [[0, 0.25, 1]]),
+        (NPY, [[0, 0.25, 1]]),
+        (TIFF, [[0, 0.25, 1]]),
+        (PNG, [[0, 16384, 65535]]),
+    ],
+)
+def test_probabilities(media_type, expected):
+    body, _ = encode(prediction(PROBABILITY, Probability()), media_type)
+    assert read(body, media_type).tolist() == expected
+
+
+def test_probabilities_as_jpeg_have_8_bits():
+    flat = np.full((1, 8, 8, 1), 0.25, np.float32)
+    body, _ = encode(prediction(flat, Probability()), JPEG)
+    assert set(read(body, JPEG).flat) == {64}
+
+
+def test_probabilities_of_classes():
+    values = np.random.default_rng(0).random((2, 4, 3, 5), np.float32)
+    answer = prediction(values, Probability(classes=5))
+    np.testing.assert_array_equal(read(encode(answer, NPY)[0], NPY), values)
+    pages = read(encode(answer, TIFF)[0], TIFF)
+    np.testing.assert_array_equal(pages, values.transpose(0, 3, 1, 2).reshape(10, 4, 3))
+
+
+def test_jpeg_on_request_only():
+    assert encode(prediction(MASK[None], media_type=JPEG), JPEG)[1] == JPEG
+    assert encode(prediction(MASK[None], media_type=JPEG), "*/*")[1] == PNG
+
+
+@pytest.mark.parametrize("media_type", [format.media_type for format in FORMATS])
+def test_in_kind(media_type):
+    answer = prediction(MASK[None], media_type=media_type)
+    expected = PNG if media_type == JPEG else media_type
+    assert encode(answer, None)[1] == expected
+    assert encode(answer, "")[1] == expected
+    assert encode(answer, "*/*")[1] == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "answer", "sent", "accept", "answered"),
+    [
+        (STACK, Mask(), TIFF, None, TIFF),
+        (STACK, Mask(), JSON, "image/*", TIFF),
+        (MASK[None], Mask(), TIFF, "image/*", TIFF),
+        (MASK[None], Mask(), JSON, "application/x-image", PNG),
+        (MASK[None], Overlay(), JSON, None, PNG),
+        (STACK, Overlay(), NPY, None, TIFF),
+        (np.zeros((1, 2, 2, 3), np.float32), Probability(classes=3), PNG, None, TIFF),
+    ],
+)
+def test_what_fits_is_chosen(values, answer, sent, accept, answered):
+    assert encode(prediction(values, answer, sent), accept)[1] == answered
+
+
+@pytest.mark.parametrize(
+    ("values", "answer", "accept", "word"),
+    [
+        (STACK, Mask(), PNG, "cannot hold the mask of 2×2×3"),
+        (STACK, Mask(), CSV, "cannot hold"),
+        (MASK[None], Overlay(), JSON, "cannot hold the overlay"),
+        (MASK[None], Mask(), "text/html", "can be given as"),
+        (MASK[None], Mask(), "image/png;q=0", "can be given as"),
+    ],
+)
+def test_not_acceptable(values, answer, accept, word):
+    with pytest.raises(NotAcceptable, match=word):
+        encode(prediction(values, answer), accept)
+
+
+def test_too_wide_for_jpeg():
+    with pytest.raises(NotAcceptable, match="image/jpeg cannot hold 1×70000"):
+        encode(prediction(np.zeros((1, 1, 70_000), np.uint8)), JPEG)
+
+
+def test_what_cannot_be_held_is_answered_with_what_can():
+    with pytest.raises(NotAcceptable) as caught:
+        encode(prediction(STACK), "text/csv")
+    message = str(caught.value)
+    assert message.startswith(
+        "Accept is 'text/csv', which cannot hold the mask of 2×2×3 (one plane in PNG, JPEG, CSV"
+    )
+    assert "overlays in pictures); this answer can be given as application/json, " in message
+    assert "image/png" not in message
+
+
+@pytest.mark.parametrize("alias", ["image/tif", "IMAGE/TIF;q=0.5, text/html"])
+def test_aliases_are_accepted(alias):
+    assert encode(prediction(MASK[None]), alias)[1] == TIFF
+
+
+CLASSES = Mask(classes=300)
+INDICES = np.array([[0, 34, 255, 256, 290]], np.uint16)
+
+
+@pytest.mark.parametrize("media_type", [JSON, JSONLINES, CSV, NPY, NPZ, PNG, TIFF])
+def test_indices_of_many_classes(media_type):
+    body, _ = encode(prediction(INDICES[None], CLASSES), media_type)
+    assert read(body, media_type).ravel().tolist() == INDICES.ravel().tolist()
+
+
+def test_jpeg_cannot_hold_many_classes():
+    many = prediction(INDICES[None], CLASSES, JPEG)
+    assert encode(many, None)[1] == PNG
+    assert encode(many, "image/jpeg, image/*;q=0.1")[1] == PNG
+    with pytest.raises(NotAcceptable, match=r"cannot hold the mask .* no 16-bit numbers in JPEG"):
+        encode(many, JPEG)
+
+
+def test_jpeg_holds_the_overlay_of_many_classes():
+    body, _ = encode(prediction(INDICES[None], Overlay(classes=300)), JPEG)
+    assert read(body, JPEG).shape == (1, 5, 3)
+
+
+def test_overlays_are_drawn_in_colour():
+    mask = np.array([[0, 0, 255, 255, 255]], np.uint8)
+    picture = read(encode(prediction(mask[None], Overlay()), PNG)[0], PNG)
+    assert picture[0].tolist() == [[100] * 3] * 2 + [[255, 212, 0]] + [[100] * 3] * 2
+
+
+def test_a_stack_of_overlays():
+    pages = read(encode(prediction(STACK, Overlay()), TIFF)[0], TIFF)
+    assert pages.shape == (*STACK.shape, 3)

@@ -1,0 +1,160 @@
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+
+from serving.launch import THREADS, Facts, argument_file, log4j_level, plan
+from serving.settings import Settings
+
+FACTS = Facts(
+    cpus=8,
+    memory=5 << 30,
+    inference=Path("/app/inference"),
+    run=Path("/tmp/unet-run"),
+    scripts=Path("/venv/bin"),
+    packages=Path("/tmp/unet-run/packages/site-packages"),
+    frontend=Path("/venv/mms/frontend/model-server.jar"),
+)
+
+
+def launch(**environment):
+    return plan(Settings.from_environment(environment), environment, FACTS)
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [
+        ({}, "8"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}, "2"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "9"}, "1"),
+        ({"OMP_NUM_THREADS": "5"}, "5"),
+        ({"OMP_NUM_THREADS": ""}, "8"),
+        ({"UNET_THREADS": "4"}, "4"),
+        ({"OMP_NUM_THREADS": "5", "UNET_THREADS": "4"}, "4"),
+    ],
+)
+def test_threads_follow_cpus_and_workers(environment, threads):
+    variables = launch(**environment).environment
+    assert {variables[name] for name in THREADS} == {threads}
+
+
+def test_answers_may_be_as_large_as_requests():
+    variables = launch(SAGEMAKER_MAX_PAYLOAD_IN_MB="300").environment
+    assert int(variables["MMS_MAX_RESPONSE_SIZE"]) > 300 << 20
+
+
+def test_empty_variables_count_as_not_set():
+    variables = launch(
+        SAGEMAKER_MODEL_SERVER_WORKERS="", SAGEMAKER_MAX_PAYLOAD_IN_MB="", ANY_OTHER=""
+    ).environment
+    assert variables["SAGEMAKER_MODEL_SERVER_WORKERS"] == "1"
+    assert variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] == "100"
+    assert "ANY_OTHER" not in variables
+
+
+def test_a_request_may_take_ten_minutes():
+    assert launch().environment["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] == "600"
+
+
+def test_the_timeout_in_minutes_is_honoured():
+    variables = launch(SAGEMAKER_MODEL_SERVER_TIMEOUT="5").environment
+    assert variables["SAGEMAKER_MODEL_SERVER_TIMEOUT"] == "5"
+    assert "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS" not in variables
+
+
+@pytest.mark.parametrize(
+    ("environment", "address"),
+    [
+        ({}, "http://0.0.0.0:8080"),
+        ({"SAGEMAKER_BIND_TO_PORT": "9000"}, "http://0.0.0.0:9000"),
+        ({"MMS_INFERENCE_ADDRESS": "http://127.0.0.1:9"}, "http://127.0.0.1:9"),
+        (
+            {"MMS_INFERENCE_ADDRESS": "http://127.0.0.1:9", "MMS_MANAGEMENT_ADDRESS": "http://x:1"},
+            "http://x:1",
+        ),
+    ],
+)
+def test_management_has_the_address_of_inference(environment, address):
+    assert launch(**environment).environment["MMS_MANAGEMENT_ADDRESS"] == address
+
+
+def test_whatever_is_written_lies_in_the_folder_of_the_run():
+    variables = launch(TMPDIR="/elsewhere", TEMP="/elsewhere", PIP_PREFIX="/usr").environment
+    for name in ("TMPDIR", "TEMP", "PIP_PREFIX", "UNET_LOAD_ERRORS"):
+        assert Path(variables[name]).is_relative_to(FACTS.run)
+
+
+def test_our_modules_and_programs_come_first():
+    variables = launch(PATH="/bin", PYTHONPATH="/mine").environment
+    assert variables["PATH"] == "/venv/bin:/bin"
+    assert variables["PYTHONPATH"] == f"/app/inference:{FACTS.packages}:/mine"
+
+
+def test_programs_are_found_without_a_path():
+    assert launch().environment["PATH"] == f"/venv/bin:{os.defpath}"
+
+
+def test_a_model_directory_is_linked_to_where_the_toolkit_looks():
+    made = launch(UNET_MODEL_DIR="/models/mine")
+    assert made.model_dir == Path("/models/mine")
+    assert made.environment["SAGEMAKER_BASE_DIR"] == "/tmp/unet-run/ml"
+    assert made.model_link == Path("/tmp/unet-run/ml/model")
+    assert "UNET_MODEL_DIR" not in made.environment
+
+
+@pytest.mark.parametrize(
+    ("environment", "model_dir"),
+    [({}, "/opt/ml/model"), ({"SAGEMAKER_BASE_DIR": "/data"}, "/data/model")],
+)
+def test_without_a_model_directory_it_is_where_sagemaker_puts_it(environment, model_dir):
+    made = launch(**environment)
+    assert (made.model_dir, made.model_link) == (Path(model_dir), None)
+
+
+def test_in_multi_model_mode_no_model_is_served_at_first():
+    made = launch(SAGEMAKER_MULTI_MODEL="true", UNET_MODEL_DIR="/models/mine")
+    assert made.multi_model
+    assert (made.model_dir, made.model_link) == (None, None)
+
+
+def test_the_summary_tells_what_is_started():
+    assert launch(SAGEMAKER_MODEL_SERVER_WORKERS="2").summary == (
+        "Starting the model server: workers 2, threads of each 4, CPUs 8, free memory 5120 MB."
+    )
+
+
+def test_java_runs_our_main_class_with_our_settings():
+    arguments = launch(UNET_DRAIN_SECONDS="3", SAGEMAKER_CONTAINER_LOG_LEVEL="ERROR").java_arguments
+    assert {"-Dunet.drainSeconds=3.0", "-Dunet.logLevel=error", "-Dunet.mmsLogLevel=fatal"} <= set(
+        arguments
+    )
+    assert arguments[-3:] == (
+        "-cp",
+        "/app/inference/mms/build/mms_endpoints.jar:/venv/mms/frontend/model-server.jar",
+        "unet.Server",
+    )
+
+
+def test_arguments_for_java_are_added_to_those_of_the_environment():
+    variables = launch(SAGEMAKER_MODEL_SERVER_VMARGS="-Xmx512m").environment
+    assert variables["SAGEMAKER_MODEL_SERVER_VMARGS"] == "-Xmx512m @java.args"
+
+
+@pytest.mark.parametrize(
+    ("level", "name"),
+    [(None, "info"), ("10", "debug"), ("debug", "debug"), ("21", "warn"), ("ERROR", "error"),
+     ("50", "fatal"), ("nonsense", "info")],
+)  # fmt: skip
+def test_log_level(level, name):
+    assert log4j_level(level) == name
+
+
+def test_the_server_itself_is_one_level_quieter():
+    assert log4j_level("DEBUG", quieter=True) == "info"
+    assert log4j_level("CRITICAL", quieter=True) == "off"
+
+
+def test_java_arguments_survive_their_file():
+    arguments = ["-Da=with blank", '-Db=with "quotes"', r"-Dc=back\slash"]
+    assert shlex.split(argument_file(arguments)) == arguments

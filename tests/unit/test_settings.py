@@ -1,0 +1,80 @@
+import dataclasses
+
+import pytest
+
+from segmentation.errors import SettingsError
+from serving.settings import Settings, named
+
+
+def test_defaults():
+    settings = Settings.from_environment({"PATH": "/bin", "UNET_THRESHOLD": ""})
+    assert settings == Settings()
+    assert settings.max_pixels == 256_000_000
+
+
+def test_values_are_read():
+    settings = Settings.from_environment({"UNET_THRESHOLD": "0.3", "UNET_MAX_PIXELS": "1000"})
+    assert (settings.threshold, settings.max_pixels) == (0.3, 1000)
+
+
+@pytest.mark.parametrize(("text", "level"), [("debug", 10), ("ERROR", 40), ("35", 35)])
+def test_log_levels(text, level):
+    assert Settings.from_environment({"SAGEMAKER_CONTAINER_LOG_LEVEL": text}).log_level == level
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("UNET_THRESHOLD", "1.5", "a number from 0 to 1"),
+        ("UNET_THRESHOLD", "nan", "a number from 0 to 1"),
+        ("UNET_THRESHOLD", "half", "a number from 0 to 1"),
+        ("UNET_MAX_PIXELS", "0", "a whole number of at least 1"),
+        ("UNET_MAX_PIXELS", "1e6", "a whole number of at least 1"),
+        ("UNET_PRECISION", "int8", "one of auto, float32, bfloat16"),
+        (
+            "SAGEMAKER_CONTAINER_LOG_LEVEL",
+            "LOUD",
+            "DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number as in Python's logging",
+        ),
+        ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1", "a whole number of at least 1"),
+    ],
+)
+def test_impossible_values_are_refused(name, value, expected):
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({name: value})
+    assert str(refusal.value) == f"{name} is {value!r}; it must be {expected}"
+
+
+def test_a_misspelt_name_is_refused():
+    with pytest.raises(SettingsError, match="did you mean UNET_THRESHOLD"):
+        Settings.from_environment({"UNET_TRESHOLD": "0.5"})
+
+
+def test_a_name_like_no_other_is_refused_with_all_that_are_known():
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({"UNET_QQ": "1"})
+    message, _, names = str(refusal.value).partition("known: ")
+    assert message == "UNET_QQ is no setting of this server; "
+    assert len(names.split(", ")) == len(dataclasses.fields(Settings))
+
+
+@pytest.mark.parametrize("name", ["UNET_MODEL_DIR", "UNET_LOAD_ERRORS"])
+def test_the_variables_of_the_entrypoint_are_no_settings_but_known(name):
+    assert Settings.from_environment({name: "/anywhere"}) == Settings()
+
+
+def test_frozen():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().threshold = 1
+
+
+def test_messages_name_the_variable_of_a_field():
+    message = "image has 900 pixels; this server takes 256 (`max_pixels`); set `tile_size` = `0`"
+    assert named(message) == (
+        "image has 900 pixels; this server takes 256 (UNET_MAX_PIXELS); set UNET_TILE_SIZE = `0`"
+    )
+
+
+def test_messages_keep_other_words_in_backticks():
+    message = "set `instances`, `max_pixel`, ` max_pixels ` or max_pixels, and `workers"
+    assert named(message) == message

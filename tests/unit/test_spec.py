@@ -1,0 +1,97 @@
+"""``model.json``: what is read, and what is refused."""
+
+import json
+import os
+
+import pytest
+
+from segmentation.errors import ModelError
+from segmentation.spec import MAX_BYTES, ModelSpec
+
+CLASSES = [{"name": "membrane", "color": "#000000"}, {"name": "cell", "color": "#ffd400"}]
+
+
+def parse(content):
+    return ModelSpec.parse(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def test_without_a_file_the_defaults_hold(tmp_path):
+    assert ModelSpec.read(tmp_path) == ModelSpec(0.5, (), ())
+
+
+def test_everything_that_can_be_said(tmp_path):
+    (tmp_path / "model.json").write_text(json.dumps({"threshold": 0.25, "classes": CLASSES}))
+    expected = ModelSpec(0.25, ("membrane", "cell"), ("#000000", "#ffd400"))
+    assert ModelSpec.read(tmp_path) == expected
+
+
+def test_each_entry_is_optional():
+    assert parse({}) == ModelSpec()
+    assert parse({"threshold": None}) == ModelSpec()
+    assert parse({"threshold": 1}).threshold == 1.0
+    assert parse({"classes": [{"name": "cell"}]}).class_colors == ()
+
+
+def test_a_byte_order_mark_is_read_over():
+    assert parse(b'\xef\xbb\xbf{"threshold": 0.25}').threshold == 0.25
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff{}",
+        b"[" * 100_000,
+        b'{"threshold": NaN}',
+        b'{"threshold": 0.1, "threshold": 0.9}',
+        [],
+        "text",
+        {"threshold": 2},
+        {"threshold": -0.1},
+        {"threshold": "half"},
+        {"threshold": True},
+        {"classes": "cell"},
+        {"classes": ["cell"]},
+        {"classes": [{"color": "#ffd400"}]},
+        {"classes": [{"name": 7}]},
+        {"classes": [{"name": "cell", "color": "yellow"}]},
+        {"classes": [{"name": "cell", "color": 7}]},
+        {"classes": [{"name": "cell", "color": "#ffd400"}, {"name": "nucleus"}]},
+    ],
+)
+def test_what_is_malformed_is_refused(content):
+    with pytest.raises(ModelError, match=r"model\.json.*it is \{\"threshold\": 0–1"):
+        parse(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        ({"treshold": 0.3}, "unknown key 'treshold'; did you mean 'threshold'"),
+        ({"classes": [{"name": "cell", "colour": "#ffd400"}]}, "class 0 .* did you mean 'color'"),
+        ({"author": "me"}, "unknown key 'author'; known are threshold, classes"),
+    ],
+)
+def test_unknown_keys_are_refused_with_a_hint(content, hint):
+    with pytest.raises(ModelError, match=hint):
+        parse(content)
+
+
+def test_a_file_that_is_too_large_is_not_read(tmp_path):
+    with open(tmp_path / "model.json", "wb") as file:
+        file.truncate(MAX_BYTES + 1)
+    with pytest.raises(ModelError, match="1,000,001 bytes; it may have 1,000,000"):
+        ModelSpec.read(tmp_path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "model.json")
+    with pytest.raises(ModelError, match="no regular file"):
+        ModelSpec.read(tmp_path)
+
+
+def test_a_folder_is_refused(tmp_path):
+    (tmp_path / "model.json").mkdir()
+    with pytest.raises(ModelError, match="no regular file"):
+        ModelSpec.read(tmp_path)
