@@ -1,4 +1,4 @@
-# `make demo` shows the main job, `make test` runs every test; they set up what they need by themselves.
+# `make demo` shows the main job, `make test` checks everything; they set up what they need by themselves.
 
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
@@ -17,7 +17,7 @@ setup: ## create .venv, install the pinned requirements and, where it is missing
 	@scripts/setup.sh
 
 demo: ## a real image in, a mask and an overlay out, on the embedded model
-	@since=$$(date +%s.%N); scripts/setup.sh && $(VENV)/bin/python scripts/demo.py --since $$since
+	@export DEMO_SINCE=$$(date +%s.%N); scripts/setup.sh && $(VENV)/bin/python scripts/demo.py
 
 serve: setup ## serve MODEL_DIR on HOST:PORT with WORKERS workers, until Ctrl-C
 	@exec env SAGEMAKER_BIND_TO_PORT=$(PORT) MMS_INFERENCE_ADDRESS=http://$(HOST):$(PORT) \
@@ -28,8 +28,7 @@ check: lint ## check style and types, and run the unit tests of Python and Java:
 	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
 	@$(VENV)/bin/pytest -q tests/unit
 
-test: ## run every test
-	@scripts/setup.sh --dev
+test: lint ## check style and types, and run every test
 	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
 	@$(VENV)/bin/pytest
 
@@ -64,7 +63,7 @@ lock: ## resolve the pins of pyproject.toml into the requirements files
 	@$(COMPILE) -o requirements-gpu.txt --extra gpu --no-emit-package tensorflow-cpu -c requirements.txt
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) $(VENV)-peers out build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-peers out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo serve check test image test-container bench measure lint lock clean

@@ -7,16 +7,25 @@ from pathlib import Path
 import numpy as np
 
 from images import EMBEDDED
+from segmentation.answers import ANSWERS
+from segmentation.wire.formats import BY_MEDIA_TYPE
+from segmentation.wire.media_types import (
+    ANY,
+    ANY_IMAGE,
+    CSV,
+    JPEG,
+    JSON,
+    JSONLINES,
+    NPY,
+    NPZ,
+    PNG,
+    TIFF,
+)
 from support import bodies, tiny_models
 from support.bad_bodies import BAD
 from support.bodies import GRAY, RGB, STACK
 
-JSON, JSONLINES, CSV = "application/json", "application/jsonlines", "text/csv"
-NPY, NPZ = "application/x-npy", "application/x-npz"
-PNG, JPEG, TIFF, ANY_IMAGE = "image/png", "image/jpeg", "image/tiff", "application/x-image"
-
-ACCEPTS = (None, "*/*", JSON, JSONLINES, CSV, NPY, NPZ, PNG, JPEG, TIFF)
-OUTPUTS = ("mask", "probability", "overlay")
+ACCEPTS = (None, ANY, *BY_MEDIA_TYPE)
 ODD_ACCEPTS = (
     "text/html",
     "image/*",
@@ -90,7 +99,7 @@ def cases() -> Iterator[Case]:
 
 def _formats(model: str, made: dict[str, bytes]) -> Iterator[Case]:
     for content_type, body in made.items():
-        for output in OUTPUTS:
+        for output in ANSWERS:
             for accept in ACCEPTS:
                 name = f"{content_type} as {output} in {accept}"
                 yield _case(name, model, body, content_type, accept, f"output={output}")

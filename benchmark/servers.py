@@ -90,12 +90,11 @@ def ours(model_dir: Path, **settings: str) -> AbstractContextManager[Server]:
     return of_checkout(ENTRYPOINT, model_dir, **settings)
 
 
-@contextlib.contextmanager
-def of_checkout(entrypoint: Path, model_dir: Path | None, **settings: str) -> Iterator[Server]:
+def of_checkout(
+    entrypoint: Path, model_dir: Path | None, **settings: str
+) -> AbstractContextManager[Server]:
     """Our server, as it is in the checkout of that entrypoint; None: settings name the model."""
-    serving = Server.serve(model_dir, entrypoint=entrypoint, ready=True, log=None, **settings)
-    with serving as server:
-        yield server
+    return Server.serve(model_dir, entrypoint=entrypoint, ready=True, log=None, **settings)
 
 
 @contextlib.contextmanager

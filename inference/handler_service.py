@@ -28,7 +28,7 @@ from inference_handler import UNetInferenceHandler
 from segmentation import artifacts
 from segmentation.answers import Prediction
 from segmentation.images import Images
-from serving import contract, load_errors, upstream
+from serving import contract, load_errors, logs, upstream
 from serving.headers import header
 from serving.request_log import Record
 from serving.settings import Settings, named
@@ -105,6 +105,7 @@ class HandlerService(DefaultHandlerService):
     def __init__(self) -> None:
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)
+        logs.name_variables()
         handler = UNetInferenceHandler(settings)
         super().__init__(transformer=UNetTransformer(handler, settings.metrics))
 

@@ -1,6 +1,6 @@
 """The U-Net as the SageMaker inference toolkit sees it: what to do at each stage of a request.
 
-    input_fn (bytes → images) → predict_fn (images → prediction) → output_fn (prediction → bytes)
+    input_fn (bytes → images) → predict_fn (images → answer) → output_fn (answer → bytes)
 
 The toolkit calls each ``default_…`` method unless the user's ``code/inference.py`` has a function
 of that name. What such functions return is taken here, too: a bare Keras model, an array of images.
@@ -37,23 +37,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
 
     def __init__(self, settings: Settings | None = None):
         self._settings = settings or Settings.from_environment()
-        self._made_of: Any = None  # the model of the user's model_fn, and what was made of it
-        self._made: Segmenter | None = None
-
-    def default_model_fn(self, model_dir: str, context: Any = None) -> Segmenter:
-        """The model artifact in ``model_dir``, loaded and ready to serve.
-
-        Raises:
-            ModelError: there is none, there are several, or it cannot be served.
-        """
-        source = artifacts.load(model_dir, self._settings.model_filename)
-        return self._prepared(source, ModelSpec.read(model_dir))
-
-    def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
-        """Answer a request, so that the first one is as fast as the others."""
-        segmenter = self._segmenter(model, model_dir)
-        blank = np.zeros((1, *segmenter.warm_up_size, segmenter.network.channels), np.uint8)
-        self.default_output_fn(self.default_predict_fn(blank, segmenter), PNG)
+        self._user_model: Any = None  # of the user's model_fn, and what was made of it
+        self._user_segmenter: Segmenter | None = None
 
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None
@@ -67,15 +52,13 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """
         content_type = header(context, "content-type") or content_type
         images = decode(input_data, content_type, self._settings.max_pixels)
-        if isinstance(input_data, bytearray):
-            with contextlib.suppress(BufferError):  # the images are a view of it
-                input_data.clear()  # MMS would hold it to the end; the network needs the memory
+        _release(input_data)
         return images
 
     def default_predict_fn(
         self, data: Images | np.ndarray, model: Any, context: Any = None
     ) -> Prediction:
-        """images -> prediction.
+        """images -> answer.
 
         Args:
             data: images, or an array of the shapes and dtypes of ``images.from_array``.
@@ -96,7 +79,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
     def default_output_fn(
         self, prediction: Prediction | np.ndarray, accept: str, context: Any = None
     ) -> tuple[bytes, str]:
-        """prediction -> bytes and their media type, in the format that the client likes best.
+        """answer -> bytes and their media type, in the format that the client likes best.
 
         Raises:
             NotAcceptable: no format that the client accepts can hold it.
@@ -110,6 +93,21 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         self._check_size(body, media_type)
         return body, media_type
 
+    def default_model_fn(self, model_dir: str, context: Any = None) -> Segmenter:
+        """The model artifact in ``model_dir``, loaded and ready to serve.
+
+        Raises:
+            ModelError: there is none, there are several, or it cannot be served.
+        """
+        source = artifacts.load(model_dir, self._settings.model_filename)
+        return self._prepared(source, ModelSpec.read(model_dir))
+
+    def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
+        """Answer a request, so that the first one is as fast as the others."""
+        segmenter = self._segmenter(model, model_dir)
+        blank = np.zeros((1, *segmenter.warm_up_size, segmenter.network.channels), np.uint8)
+        self.default_output_fn(self.default_predict_fn(blank, segmenter), PNG)
+
     def _check_size(self, body: bytes, media_type: str) -> None:
         limit = self._settings.max_payload_mb * MEGABYTE
         if len(body) > limit:
@@ -122,10 +120,11 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """What was made of a model; the user's ``model_fn`` may return a bare Keras model."""
         if isinstance(model, Segmenter):
             return model
-        if self._made is None or self._made_of is not model:
+        if self._user_segmenter is None or self._user_model is not model:
             spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
-            self._made, self._made_of = self._prepared(describe(model), spec), model
-        return self._made
+            self._user_segmenter = self._prepared(describe(model), spec)
+            self._user_model = model
+        return self._user_segmenter
 
     def _prepared(self, source: Source, spec: ModelSpec) -> Segmenter:
         settings = self._settings
@@ -139,6 +138,13 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             batch_size=settings.batch_size,
             workers=settings.workers,
         )
+
+
+def _release(body: bytes | bytearray | str) -> None:
+    """Free the memory of a body that was read: MMS would hold it to the end of the request."""
+    if isinstance(body, bytearray):
+        with contextlib.suppress(BufferError):  # the images are a view of it
+            body.clear()
 
 
 def _model_dir(context: Any) -> str | None:

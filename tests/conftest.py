@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from lib.docker import docker
@@ -10,10 +12,12 @@ MODEL_DIR = ROOT / "models" / "unet-membrane"
 
 @pytest.fixture(scope="session")
 def image():
-    """The image, built as the README says."""
+    """The image, built as the README says, under a name of this run: others may be under way."""
     require_engine()
-    docker("build", "--tag", IMAGE, ROOT)
-    return IMAGE
+    own = f"{IMAGE}:test-{os.getpid()}"
+    docker("build", "--tag", IMAGE, "--tag", own, ROOT)  # the first name keeps the layers
+    yield own
+    docker("image", "rm", own)
 
 
 @pytest.fixture(scope="session")

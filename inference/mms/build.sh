@@ -15,18 +15,25 @@ compile() { # CLASS_PATH FOLDER SOURCE...
   "${bin}javac" --release 11 -proc:none -Xlint:all,-path,-classfile -Werror -cp "$1" -d "$2" "${@:3}"
 }
 
+# In a folder of its own, which takes the place of the last one as a whole: a server may be running.
 build() {
-  rm -rf build
-  mkdir -p build/classes build/native
-  compile "$jar" build/classes src/unet/*.java
-  "${bin}jar" --create --file build/mms_endpoints.jar -C build/classes . META-INF/services
+  local new library
+  new=$(mktemp -d ./build.XXXXXX)
+  # shellcheck disable=SC2064
+  trap "rm -rf '$new'" EXIT
+  mkdir "$new/classes" "$new/native"
+  compile "$jar" "$new/classes" src/unet/*.java
+  "${bin}jar" --create --file "$new/mms_endpoints.jar" -C "$new/classes" . META-INF/services
   # MMS talks to its workers over unix sockets only with this library, which it would unpack into the
   # temporary folder: that fails where /tmp is mounted noexec, as in `docker run --tmpfs /tmp`
-  local library
   library=libnetty_transport_native_epoll_$(uname -m | sed s/aarch64/aarch_64/).so
-  (cd build/classes && "${bin}jar" --extract --file "$jar" "META-INF/native/$library")
-  mv "build/classes/META-INF/native/$library" build/native/
-  rm -r build/classes
+  (cd "$new/classes" && "${bin}jar" --extract --file "$jar" "META-INF/native/$library")
+  mv "$new/classes/META-INF/native/$library" "$new/native/"
+  rm -r "$new/classes"
+  chmod 755 "$new"
+  echo "$inputs" >"$new/inputs"
+  rm -rf build
+  mv "$new" build
 }
 
 run_tests() {
@@ -45,6 +52,5 @@ run_tests() {
 inputs=$(cat build.sh src/unet/*.java META-INF/services/* "$jar" | sha256sum)
 if [ "$inputs" != "$(cat build/inputs 2>/dev/null)" ]; then
   build
-  echo "$inputs" >build/inputs
 fi
 if [ "$test" ]; then run_tests; fi

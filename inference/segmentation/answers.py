@@ -178,8 +178,8 @@ class Prediction:
 
     Attributes:
         values: (N, H, W) or (N, H, W, K), as the answer makes them; see its class.
-        answer: what was wanted.
-        images: what was asked about.
+        answer: what the request wanted.
+        images: those of the request.
         tiles: how many the images were cut into.
     """
 

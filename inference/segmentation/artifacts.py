@@ -21,8 +21,9 @@ FILE_SUFFIXES = (".keras", ".h5", ".hdf5")
 KINDS = "a .keras file, an .h5 or .hdf5 file, or a SavedModel folder"
 # more than was measured with 16 and 64 filters: what one more process takes, and what a model does
 # until it has answered its first image, per byte of its files
-RUNTIME_BYTES = 400 * 1024 * 1024
+RUNTIME_BYTES = 400 << 20
 LOADING_FACTOR = 5
+REASON_LENGTH = 500  # characters
 
 
 def load(model_dir: str | Path, filename: str | None = None) -> Source:
@@ -42,7 +43,7 @@ def load(model_dir: str | Path, filename: str | None = None) -> Source:
     except (ModelError, MemoryError):
         raise
     except Exception as exc:  # Keras, TensorFlow and h5py raise almost anything on a broken file
-        reason = " ".join(str(exc).split())[:500]
+        reason = " ".join(str(exc).split())[:REASON_LENGTH]
         raise ModelError(
             f"{path.name} cannot be loaded: {type(exc).__name__}: {reason}; it must be {KINDS}, "
             "whole, without custom layers; save it again, or bring a model_fn in code/inference.py"
@@ -103,7 +104,7 @@ def _candidates(directory: Path) -> Iterator[Path]:
         if path.is_file() and path.suffix.lower() in FILE_SUFFIXES:
             yield path
         elif path.is_dir():
-            yield from (found.parent for found in _saved_models(path))
+            yield from (model_file.parent for model_file in _saved_models(path))
 
 
 def _saved_models(directory: Path) -> Iterator[Path]:

@@ -43,9 +43,9 @@ class Images:
             RequestError: the array cannot be images of that many channels.
         """
         axes = self.axes or _axes_of(self.pixels.shape, channels)
-        found = self.pixels.shape[-1] if axes.endswith("C") else 1
-        if found != channels:
-            raise RequestError(_wrong_channels(self.pixels.shape, found, channels))
+        sent = self.pixels.shape[-1] if axes.endswith("C") else 1
+        if sent != channels:
+            raise RequestError(_wrong_channels(self.pixels.shape, sent, channels))
         return replace(self, axes=axes)
 
     @property
@@ -75,8 +75,8 @@ def _axes_of(shape: tuple[int, ...], channels: int) -> str:
     return {2: "HW", 4: "NHWC"}[len(shape)]
 
 
-def _wrong_channels(shape: tuple[int, ...], found: int, channels: int) -> str:
-    came = f"image is {times(shape)}, {_count(found, 'channel')}"
+def _wrong_channels(shape: tuple[int, ...], sent: int, channels: int) -> str:
+    came = f"image is {times(shape)}, {_count(sent, 'channel')}"
     rule = f"this model takes {_count(channels, 'channel')}"
     if channels == 1 and len(shape) == 3:
         remedy = "convert it to grayscale (a stack this narrow must be sent as N×H×W×1)"

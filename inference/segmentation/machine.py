@@ -88,7 +88,7 @@ def _cpu_quota(folder: Path) -> float | None:
     """The CPUs that a cgroup grants; None: no limit here."""
     with contextlib.suppress(OSError, ValueError):
         quota, period = (folder / "cpu.max").read_text().split()
-        return int(quota) / int(period)  # "max" is no limit
+        return None if quota == "max" else int(quota) / int(period)
     with contextlib.suppress(OSError, ValueError):
         quota, period = (
             (folder / name).read_text() for name in ("cpu.cfs_quota_us", "cpu.cfs_period_us")

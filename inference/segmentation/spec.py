@@ -7,6 +7,7 @@ Every entry is optional. Background, class 0, comes first.
 
 import difflib
 import json
+import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
@@ -47,10 +48,12 @@ class ModelSpec:
                 that is not known here.
         """
         path = Path(directory, FILE_NAME)
+        if not os.path.lexists(path):
+            return cls()
         try:
             status = path.stat()
-        except OSError:
-            return cls()
+        except OSError as exc:  # a link to nowhere, or what this user may not see
+            raise ModelError(f"{FILE_NAME} cannot be read: {exc.strerror}; {RULE}") from exc
         if not stat.S_ISREG(status.st_mode):
             raise ModelError(f"{FILE_NAME} is no regular file; {RULE}")
         if status.st_size > MAX_BYTES:
@@ -89,8 +92,8 @@ def _check_keys(entries: Any, known: Iterable[str], where: str) -> None:
     for key in entries:
         if key not in known:
             close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known are {', '.join(known)}"
-            raise ModelError(f"{FILE_NAME}: {where} has the unknown key {key!r}; {hint} {RULE}")
+            hint = f"did you mean {close[0]!r}" if close else f"known are {', '.join(known)}"
+            raise ModelError(f"{FILE_NAME}: {where} has the unknown key {key!r}; {hint}; {RULE}")
 
 
 def _threshold(value: Any) -> float:

@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving import contract, upstream
-from serving.settings import MEGABYTE, Settings
+from serving.settings import MEGABYTE, MODEL_DIR, Settings
 
 # TensorFlow knows nothing of cgroups' quotas, nor reads the first, which other libraries do
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # as long as a batch transform job waits for an answer by default
 TIMEOUT_SECONDS = 600
+# where SageMaker puts the model: in its folder "model"
+BASE_DIR = "/opt/ml"
 
 
 @dataclass(frozen=True)
@@ -87,21 +89,20 @@ def plan(settings: Settings, environment: Mapping[str, str], facts: Facts) -> La
         facts: of the machine and the installation.
     """
     variables = {name: value for name, value in environment.items() if value}
-    own_model_dir = variables.pop("UNET_MODEL_DIR", None)
-    java_arguments = _java_arguments(settings, variables, facts)
-    variables = (
-        _defaults(settings, variables, facts) | variables | _overrides(settings, variables, facts)
-    )
     multi_model = variables.get(contract.MULTI_MODEL) == "true"
-    model_dir = model_link = None
-    if own_model_dir and not multi_model:
-        base = facts.run / "ml"
-        variables["SAGEMAKER_BASE_DIR"] = str(base)
-        model_dir, model_link = Path(own_model_dir), base / "model"
-    elif not multi_model:
-        model_dir = Path(variables["SAGEMAKER_BASE_DIR"], "model")
-    summary = _summary(variables, facts)
-    return Launch(variables, java_arguments, model_dir, model_link, multi_model, summary)
+    if multi_model:
+        model_dir, model_link = None, None
+    else:
+        model_dir, model_link = _model_folders(variables, facts)
+    complete = _complete(settings, variables, facts, model_link)
+    return Launch(
+        environment=complete,
+        java_arguments=_java_arguments(settings, variables, facts),
+        model_dir=model_dir,
+        model_link=model_link,
+        multi_model=multi_model,
+        summary=_summary(complete, facts),
+    )
 
 
 def argument_file(arguments: Sequence[str]) -> str:
@@ -113,6 +114,27 @@ def argument_file(arguments: Sequence[str]) -> str:
     return "".join(f'"{argument}"\n' for argument in quoted)
 
 
+def _model_folders(variables: Mapping[str, str], facts: Facts) -> tuple[Path, Path | None]:
+    """The folder of the model, and where the toolkit needs a link to it; None: nowhere."""
+    model_dir = variables.get(MODEL_DIR)
+    if model_dir:
+        return Path(model_dir), facts.run / "ml" / "model"
+    return Path(variables.get("SAGEMAKER_BASE_DIR", BASE_DIR), "model"), None
+
+
+def _complete(
+    settings: Settings, variables: Mapping[str, str], facts: Facts, model_link: Path | None
+) -> dict[str, str]:
+    """The environment of the server: defaults, which ``variables`` replace, then overrides."""
+    complete = _defaults(settings, variables, facts)
+    complete.update(variables)
+    complete.update(_overrides(settings, variables, facts))
+    if model_link:
+        complete["SAGEMAKER_BASE_DIR"] = str(model_link.parent)
+    complete.pop(MODEL_DIR, None)  # the processes of the server know one place: SageMaker's
+    return complete
+
+
 def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """The variables that suit this server, where the environment does not set them."""
     threads = settings.threads or max(1, facts.cpus // settings.workers)
@@ -121,7 +143,7 @@ def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) ->
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.max_payload_mb),
         # the toolkit raises the limit of requests only; an answer comes with headers around it
         "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),
-        "SAGEMAKER_BASE_DIR": "/opt/ml",
+        "SAGEMAKER_BASE_DIR": BASE_DIR,
         "TF_CPP_MIN_LOG_LEVEL": "1",  # warnings; otherwise a screen full at each start
         # The address of the inference API means: management is on the same port in multi-model
         # mode, and nowhere otherwise (Server.java).

@@ -16,6 +16,7 @@ from segmentation.errors import SettingsError
 from serving.contract import LOAD_ERRORS
 
 MEGABYTE = 1024 * 1024  # the unit of SageMaker's payload limits
+MODEL_DIR = "UNET_MODEL_DIR"  # a folder with a model; ``launch.plan`` reads it
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,11 @@ def _choice(*names: str) -> Kind:
 
 
 def _parse_log_level(text: str) -> int:
-    if text.isdigit():
-        return int(text)
-    return logging.getLevelNamesMapping().get(text.upper()) or int(text)
+    name = text.upper()
+    levels = logging.getLevelNamesMapping()
+    if name in levels and name != "NOTSET":  # which is no level to log at
+        return levels[name]
+    return int(text)
 
 
 LOG_LEVEL = Kind(
@@ -110,7 +113,7 @@ class Settings:
         Raises:
             SettingsError: a value is impossible, or a name that begins with UNET_ is unknown.
         """
-        _refuse_unknown(environment, {_variable_of(setting).name for setting in fields(cls)})
+        _refuse_unknown(environment)
         values = {}
         for setting in fields(cls):
             variable = _variable_of(setting)
@@ -129,17 +132,15 @@ def named(message: str) -> str:
     return re.sub(r"`(\w+)`", lambda match: _NAMES.get(match[1], match[0]), message)
 
 
-# The entrypoint reads the first before it reads the others, and sets the second for its processes.
-OF_THE_ENTRYPOINT = {"UNET_MODEL_DIR", LOAD_ERRORS}
-
-
 def _variable_of(setting: Field) -> Variable:
     return setting.metadata["variable"]
 
 
-def _refuse_unknown(environment: Mapping[str, str], known: set[str]) -> None:
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    known = {MODEL_DIR, *_NAMES.values()}
     for name in sorted(environment):
-        if name.startswith("UNET_") and name not in known | OF_THE_ENTRYPOINT:
+        # the server itself sets LOAD_ERRORS, for its processes: it is no name to suggest
+        if name.startswith("UNET_") and name not in known and name != LOAD_ERRORS:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
             raise SettingsError(f"{name} is no setting of this server; {hint}")

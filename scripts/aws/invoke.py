@@ -10,9 +10,18 @@ from aws.lib.cli import Aws, command
 from aws.lib.jobs import CONTENT_TYPES, Job, run
 from aws.lib.services import AsyncEndpoint, Endpoint, HttpServer, Service
 from aws.lib.summary import summary
+from segmentation.answers import ANSWERS, Mask, Overlay, Probability
 
 EXAMPLE = """scripts/aws/invoke.py sections/ --url http://127.0.0.1:8080 --overlay -o masks
 scripts/aws/invoke.py cell.tif --endpoint cells --region eu-central-1"""
+
+
+def no_output(context: click.Context, option: click.Parameter, attributes: str) -> str:
+    """Refuse an output among the attributes, because each request is sent one already."""
+    keys = [pair.partition("=")[0].strip() for pair in attributes.split(",")]
+    if "output" in keys:
+        raise click.BadParameter(f"{attributes!r} names an output; use --output NAME for it")
+    return attributes
 
 
 @command(EXAMPLE)
@@ -27,7 +36,16 @@ scripts/aws/invoke.py cell.tif --endpoint cells --region eu-central-1"""
 )
 @click.option("--overlay", is_flag=True, help="also the image with the outline of its mask")
 @click.option("--probability", is_flag=True, help="also the probabilities, as 16-bit PNG or TIFF")
-@click.option("--attributes", default="", help="such as threshold=0.4,augment=8")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    type=click.Choice(list(ANSWERS)),
+    help="also this answer; may be repeated",
+)
+@click.option(
+    "--attributes", default="", callback=no_output, help="such as threshold=0.4,augment=8"
+)
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 64),
@@ -44,16 +62,12 @@ scripts/aws/invoke.py cell.tif --endpoint cells --region eu-central-1"""
     metavar="S3_PREFIX",
     help="of an asynchronous endpoint: where the images are put",
 )
-def main(images, out, overlay, probability, attributes, concurrency, region, **where):
+def main(images, out, overlay, probability, outputs, attributes, concurrency, region, **where):
     """Segment IMAGES, files or folders of files. The exit code is 1 if any failed."""
     service = connect(region, **where)
     files = list(expand(images))
-    outputs = ["mask"]
-    if overlay:
-        outputs.append("overlay")
-    if probability:
-        outputs.append("probability")
-    jobs = [Job(file, output, attributes) for file in files for output in outputs]
+    names = names_of(overlay, probability, outputs)
+    jobs = [Job(file, name, attributes) for file in files for name in names]
     out.mkdir(parents=True, exist_ok=True)
     results = run(service, jobs, out, concurrency)
     for line in summary(results):
@@ -61,6 +75,16 @@ def main(images, out, overlay, probability, attributes, concurrency, region, **w
     failed = sum(bool(result.failure) for result in results)
     if failed:
         raise click.ClickException(f"{failed} of {len(results)} requests failed")
+
+
+def names_of(overlay: bool, probability: bool, outputs: tuple[str, ...]) -> list[str]:
+    """The names of the answers that the options want, the mask first, and none twice."""
+    names = [Mask.name]
+    if overlay:
+        names.append(Overlay.name)
+    if probability:
+        names.append(Probability.name)
+    return list(dict.fromkeys([*names, *outputs]))
 
 
 def connect(

@@ -85,6 +85,7 @@ def check(files: dict[str, Path], folder: Path) -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is imported
     from segmentation.errors import SegmentationError
+    from segmentation.networks.hardware import FLOAT32
     from segmentation.running.segmenter import load
     from serving.settings import named
 
@@ -93,7 +94,8 @@ def check(files: dict[str, Path], folder: Path) -> None:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).symlink_to(path.absolute())
     try:
-        network = load(place, os.environ.get("UNET_MODEL_FILENAME")).network
+        filename = os.environ.get("UNET_MODEL_FILENAME")
+        network = load(place, filename, precision=FLOAT32).network
     except SegmentationError as exc:
         raise click.ClickException(f"the model could not be served: {named(str(exc))}") from exc
     size = f"{network.height}×{network.width}" if network.height else "any size"

@@ -89,10 +89,3 @@ def test_the_examples_work(changed, tmp_path):
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "layers are merged only where nobody looks at them" in run.stdout
-
-
-def test_the_files_that_are_named_exist():
-    for document in ("CONTRIBUTING.md", "SECURITY.md", "README.md", "docs/decisions.md"):
-        folder = (ROOT / document).parent
-        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", (ROOT / document).read_text()):
-            assert (folder / target).exists(), f"{document} names {target}"

@@ -1,5 +1,6 @@
 """Running a network on images of any size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,6 +15,7 @@ from segmentation.images import Images, from_array
 from segmentation.networks import tensorflow, unet
 from segmentation.networks.network import describe
 from segmentation.networks.tune import tune
+from segmentation.running.plan import TilePlan
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import load, prepare
 from segmentation.spec import ModelSpec
@@ -28,11 +30,9 @@ def picture(height, width, channels=1, dtype=np.uint8):
     return rng.integers(0, 256, (1, height, width, channels)).astype(dtype)
 
 
-def segmenter_of(model, faster=False, **plan):
-    """Of a Keras model, as it is; or tuned."""
-    source = describe(model)
-    network = tune(source, "float32") if faster else tensorflow.plain(source)
-    return prepare(network, ModelSpec(), **plan)
+def segmenter_of(model, **plan):
+    """Of a Keras model, as it is."""
+    return prepare(tensorflow.plain(describe(model)), ModelSpec(), **plan)
 
 
 def probabilities(segmenter, pixels, **options):
@@ -66,7 +66,7 @@ def test_a_fixed_batch_size(batch):
 
 
 def deep_network():
-    """Two levels of pooling; a pixel sees 17 others to each side at most."""
+    """Two levels of pooling; a pixel sees 11 others to each side at most."""
     keras.utils.set_random_seed(1)
     image = keras.Input((None, None, 1))
     x = image
@@ -94,7 +94,7 @@ def test_the_geometry_is_that_of_the_layers():
         return tensorflow.plain(describe(model)).geometry
 
     assert (geometry(unet.build(1)).stride, geometry(unet.build(1)).reach) == (16, 123)
-    assert (geometry(deep_network()).stride, geometry(deep_network()).reach) == (4, 17)
+    assert (geometry(deep_network()).stride, geometry(deep_network()).reach) == (4, 11)
     assert (geometry(tiny_models.identity()).stride, geometry(tiny_models.identity()).reach) == (
         1,
         0,
@@ -175,15 +175,16 @@ EXACT = 2 * 123  # the U-Net's reach, to both sides
 
 @pytest.fixture(scope="module")
 def random_unet():
+    """Random weights, and images in one piece up to 2048×2048."""
     keras.utils.set_random_seed(3)
-    return unet.build(filters=2)
+    return segmenter_of(unet.build(filters=2), tile_size=2048)
 
 
-def difference(model, size, tile, faster=False):
-    """Between tiled and untiled probabilities, at most; the tiled ones of the faster network."""
-    tiled = segmenter_of(model, faster, tile_size=tile, tile_overlap=EXACT)
-    whole = segmenter_of(model, tile_size=2048)
-    assert 2 * tiled.network.geometry.reach == EXACT
+def difference(whole, size, tile, network=None):
+    """Between tiled and untiled probabilities, at most; the tiled ones of another network."""
+    network = network or whole.network
+    assert 2 * network.geometry.reach == EXACT
+    tiled = replace(whole, network=network, plan=TilePlan.of(network, tile, EXACT))
     image = picture(*size)
     assert len(tiled.plan.tiles(*image.shape[:3])) > 1 == len(whole.plan.tiles(*image.shape[:3]))
     return np.abs(probabilities(tiled, image) - probabilities(whole, image)).max()
@@ -209,10 +210,12 @@ def test_an_overlap_of_twice_the_reach_is_exact_for_any_size(
 
 @pytest.mark.parametrize("weights", ["random", "embedded"])
 def test_a_large_section_is_exact(weights):
+    """Tiles through the network with merged layers, the whole through the one as it is."""
     keras.utils.set_random_seed(4)
     embedded = EMBEDDED / "unet-membrane.keras"
     model = keras.saving.load_model(embedded) if weights == "embedded" else unet.build(filters=16)
-    assert difference(model, (1537, 1023), 512, faster=True) < 1e-3
+    whole = segmenter_of(model, tile_size=2048)
+    assert difference(whole, (1537, 1023), 512, tune(describe(model), "float32")) < 1e-3
 
 
 def test_nothing_is_traced_after_the_warm_up():

@@ -1,12 +1,11 @@
 """Images of any size and depth, over HTTP, through models of several kinds in one server."""
 
-import bodies
 import numpy as np
 import pytest
-import tiny_models
 
-from segmentation.media_types import NPY, PNG, TIFF
-from serving import serve, until
+from segmentation.wire.media_types import NPY, PNG, TIFF
+from support import bodies, tiny_models
+from support.serving import serve, until
 
 FIXED = 32
 

@@ -25,7 +25,8 @@ def test_demo(tmp_path):
     )
     assert demo.returncode == 0, demo.stdout + demo.stderr
     for name in ("set-up", "start", "first request", "second request"):
-        assert re.search(rf"{name} +\d+\.\d\d s", demo.stdout)
+        [seconds] = re.findall(rf"{name} +(\d+\.\d\d) s", demo.stdout)
+        assert float(seconds) > 0
     assert "curl -X POST http://127.0.0.1:8080/invocations" in demo.stdout
     [iou] = re.findall(r"IoU (\d\.\d+)", demo.stdout)
     assert float(iou) >= 0.90

@@ -9,6 +9,7 @@ from aws.lib import jobs
 from aws.lib.jobs import TRIES, Job, Result, do
 from aws.lib.services import Busy, Refused
 from aws.lib.summary import summary
+from segmentation.answers import ANSWERS
 from support import bodies
 from support.commands import run
 
@@ -89,10 +90,28 @@ def test_suffixes():
         ([], "either --url or --endpoint"),
         (["--url", "http://x", "--endpoint", "y"], "either --url or --endpoint"),
         (["--url", "http://x", "--async", "s3://bucket/x"], "--async is for an --endpoint"),
+        (["--url", "http://x", "--attributes", "output=overlay"], "use --output NAME"),
+        (["--url", "http://x", "--attributes", "augment=8, output = x"], "use --output NAME"),
+        (["--url", "http://x", "--output", "everything"], "'mask', 'probability', 'overlay'"),
     ],
 )
 def test_misuse(image, options, message):
     assert message in run(invoke, image, *options, code=2).output
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_every_answer_can_be_wanted(image, tmp_path, monkeypatch, name):
+    service = Service(busy=0)
+    monkeypatch.setattr(invoke, "connect", lambda region, **where: service)
+    run(invoke, image, "-o", tmp_path / "out", "--output", name, "--concurrency", "1")
+    sent = [attributes for _, _, attributes in service.requests]
+    assert sent == [f"output={output}" for output in dict.fromkeys(["mask", name])]
+
+
+def test_no_answer_is_fetched_twice():
+    outputs = ("probability", "overlay", "overlay")
+    assert invoke.names_of(True, False, outputs) == ["mask", "overlay", "probability"]
+    assert invoke.names_of(False, True, ()) == ["mask", "probability"]
 
 
 def test_nothing_to_send(tmp_path):
@@ -115,6 +134,13 @@ def test_the_summary(tmp_path):
     assert titles.split() == ["image", "output", "foreground", "pages", "time", "file"]
     assert first.split() == ["a.tif", "mask", "75.0%", "2", "1.50", "s", str(file)]
     assert second.split() == ["long-name.png", "overlay", "0.25", "s", "failed:", "400:", "no"]
+
+
+def test_the_summary_of_many_classes(tmp_path):
+    """The lower byte of class 256 is 0, which makes it no background."""
+    file = tmp_path / "classes.png"
+    Image.fromarray(np.array([[0, 256, 1, 512]], np.uint16)).save(file)
+    assert "75.0%" in summary([Result(Job(file, "mask", ""), 1.0, file)])[1]
 
 
 def test_the_summary_of_a_large_answer(tmp_path):

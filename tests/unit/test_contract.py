@@ -1,6 +1,7 @@
 """What Python and Java share: the Java tests (inference/mms/test) read the same vector."""
 
 import json
+import re
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -10,6 +11,7 @@ from serving import contract, load_errors, settings
 from serving.launch import log4j_level
 
 VECTOR = json.loads(Path(__file__).with_name("contract.json").read_text())
+PAGE = Path(__file__).parents[2] / "docs" / "contract.md"
 MMS = Path(settings.__file__).parents[1] / "mms"
 
 
@@ -67,3 +69,23 @@ def test_what_the_server_logs_itself_has_the_agreed_logger():
     root = log.find("Loggers/Root")
     assert root is not None
     assert root.get("level") == f"${{sys:{contract.MMS_LOG_LEVEL}:-warn}}"
+
+
+def names_in_tables(page):
+    """The names of the first column of all tables, without examples of JSON."""
+    cells = re.findall(r"^\| ([^|]+) \|", page, re.MULTILINE)
+    names = {name for cell in cells if "{" not in cell for name in re.findall(r"`(.+?)`", cell)}
+    return names - {"true", "TMPDIR"}  # a value, and where a file lies
+
+
+def test_the_page_says_which_of_its_names_are_not_in_the_vector():
+    page = PAGE.read_text(encoding="utf-8")
+    agreed = list(VECTOR["main_classes"])
+    for group in ("header", "variable", "property", "file"):
+        agreed += VECTOR[group].values()
+    others = {
+        name for name in names_in_tables(page) if not name.rstrip("/").endswith(tuple(agreed))
+    }
+    sentence = re.search(r"Only one side of ours uses ([^;]+);", page)
+    assert sentence
+    assert set(re.findall(r"`([^`]+)`", sentence[1])) == others

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serving.launch import THREADS, Facts, argument_file, log4j_level, plan
-from serving.settings import Settings
+from serving.settings import MODEL_DIR, Settings
 
 FACTS = Facts(
     cpus=8,
@@ -95,6 +95,13 @@ def test_programs_are_found_without_a_path():
     assert launch().environment["PATH"] == f"/venv/bin:{os.defpath}"
 
 
+def test_the_environment_replaces_defaults_and_overrides_replace_the_environment():
+    variables = launch(TF_CPP_MIN_LOG_LEVEL="0", PYTHONUNBUFFERED="0", OTHER="mine").environment
+    assert variables["TF_CPP_MIN_LOG_LEVEL"] == "0"
+    assert variables["PYTHONUNBUFFERED"] == "1"
+    assert variables["OTHER"] == "mine"
+
+
 def test_a_model_directory_is_linked_to_where_the_toolkit_looks():
     made = launch(UNET_MODEL_DIR="/models/mine")
     assert made.model_dir == Path("/models/mine")
@@ -116,6 +123,8 @@ def test_in_multi_model_mode_no_model_is_served_at_first():
     made = launch(SAGEMAKER_MULTI_MODEL="true", UNET_MODEL_DIR="/models/mine")
     assert made.multi_model
     assert (made.model_dir, made.model_link) == (None, None)
+    assert made.environment["SAGEMAKER_BASE_DIR"] == "/opt/ml"
+    assert MODEL_DIR not in made.environment
 
 
 def test_the_summary_tells_what_is_started():

@@ -27,6 +27,7 @@ class Copy:
     height: int | None = None
     width: int | None = None
     classes: int = 1
+    batch: int | None = None
     geometry: Geometry = POINTWISE
 
     def run(self, images):
@@ -110,6 +111,15 @@ def test_small_tiles_go_through_the_network_together(batch_size, batches):
     plan = TilePlan.of(Copy(height=64, width=64), tile_overlap=0, batch_size=batch_size)
     tiles = plan.tiles(5, 256, 256)
     assert [len(batch) for batch in plan.batches(tiles)] == batches
+
+
+def test_a_fixed_batch_size_is_the_number_of_tiles_at_a_time():
+    plan = TilePlan.of(Copy(batch=3), tile_size=512, tile_overlap=0)
+    assert [len(batch) for batch in plan.batches(plan.tiles(1, 1024, 1024))] == [3, 1]
+
+
+def test_memory_is_measured_of_as_many_images_as_the_network_takes():
+    assert Budget.measured(Copy(batch=3), (64, 32)).measured_pixels == 3 * 64 * 32
 
 
 # --- memory

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from segmentation.errors import SettingsError
-from serving.settings import Settings, named
+from serving.contract import LOAD_ERRORS
+from serving.settings import MODEL_DIR, Settings, named
 
 
 def test_defaults():
@@ -17,7 +18,7 @@ def test_values_are_read():
     assert (settings.threshold, settings.max_pixels) == (0.3, 1000)
 
 
-@pytest.mark.parametrize(("text", "level"), [("debug", 10), ("ERROR", 40), ("35", 35)])
+@pytest.mark.parametrize(("text", "level"), [("debug", 10), ("ERROR", 40), ("35", 35), ("0", 0)])
 def test_log_levels(text, level):
     assert Settings.from_environment({"SAGEMAKER_CONTAINER_LOG_LEVEL": text}).log_level == level
 
@@ -36,6 +37,11 @@ def test_log_levels(text, level):
             "LOUD",
             "DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number as in Python's logging",
         ),
+        (
+            "SAGEMAKER_CONTAINER_LOG_LEVEL",
+            "NOTSET",
+            "DEBUG, INFO, WARNING, ERROR, CRITICAL, or a number as in Python's logging",
+        ),
         ("SAGEMAKER_MAX_PAYLOAD_IN_MB", "-1", "a whole number of at least 1"),
     ],
 )
@@ -45,9 +51,15 @@ def test_impossible_values_are_refused(name, value, expected):
     assert str(refusal.value) == f"{name} is {value!r}; it must be {expected}"
 
 
-def test_a_misspelt_name_is_refused():
-    with pytest.raises(SettingsError, match="did you mean UNET_THRESHOLD"):
-        Settings.from_environment({"UNET_TRESHOLD": "0.5"})
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("UNET_TRESHOLD", "UNET_THRESHOLD"), ("UNET_MODELDIR", "UNET_MODEL_DIR")],
+)
+def test_a_misspelt_name_is_refused(misspelt, meant):
+    with pytest.raises(SettingsError) as refusal:
+        Settings.from_environment({misspelt: "0.5"})
+    message = f"{misspelt} is no setting of this server; did you mean {meant}?"
+    assert str(refusal.value) == message
 
 
 def test_a_name_like_no_other_is_refused_with_all_that_are_known():
@@ -55,11 +67,12 @@ def test_a_name_like_no_other_is_refused_with_all_that_are_known():
         Settings.from_environment({"UNET_QQ": "1"})
     message, _, names = str(refusal.value).partition("known: ")
     assert message == "UNET_QQ is no setting of this server; "
-    assert len(names.split(", ")) == len(dataclasses.fields(Settings))
+    assert len(names.split(", ")) == len(dataclasses.fields(Settings)) + 1
+    assert MODEL_DIR in names.split(", ")
 
 
-@pytest.mark.parametrize("name", ["UNET_MODEL_DIR", "UNET_LOAD_ERRORS"])
-def test_the_variables_of_the_entrypoint_are_no_settings_but_known(name):
+@pytest.mark.parametrize("name", [MODEL_DIR, LOAD_ERRORS])
+def test_variables_that_are_no_settings_are_let_through(name):
     assert Settings.from_environment({name: "/anywhere"}) == Settings()
 
 

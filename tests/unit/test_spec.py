@@ -95,3 +95,9 @@ def test_a_folder_is_refused(tmp_path):
     (tmp_path / "model.json").mkdir()
     with pytest.raises(ModelError, match="no regular file"):
         ModelSpec.read(tmp_path)
+
+
+def test_a_link_to_nowhere_is_refused(tmp_path):
+    (tmp_path / "model.json").symlink_to("model.json")
+    with pytest.raises(ModelError, match=r"model\.json cannot be read: Too many levels"):
+        ModelSpec.read(tmp_path)

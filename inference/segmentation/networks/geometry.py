@@ -68,6 +68,7 @@ POINTWISE = frozenset(
 )
 TRIED_STRIDES = (1, 2, 4, 8, 16, 32, 64)  # on networks whose layers cannot be looked at
 CONVOLUTIONS = frozenset(["Conv2D", "DepthwiseConv2D", "SeparableConv2D"])
+MORE_PIXELS = {"nearest": 0, "bilinear": 1}  # that an interpolation reads to each side
 POOLINGS = frozenset(["MaxPooling2D", "AveragePooling2D"])
 
 
@@ -79,6 +80,10 @@ class _Step:
     reads: Callable[[Interval], Interval]
 
 
+class UnknownLayer(Exception):
+    """What a layer reads is not known here, so that nothing is known of the network."""
+
+
 def of_layers(network: Any) -> Geometry | None:
     """The geometry of a functional Keras model; None where its layers do not tell it."""
     if not hasattr(network, "layers"):
@@ -88,7 +93,7 @@ def of_layers(network: Any) -> Geometry | None:
         (rows, row_reach), (columns, column_reach) = (
             _stride_and_reach(graph, axis) for axis in (0, 1)
         )
-    except LookupError:  # a layer that is not known here
+    except UnknownLayer:
         return None
     except (AttributeError, TypeError) as exc:  # Keras is not as it was: tests/upstream
         logger.warning("layers cannot be read, so that tiles overlap by a guess: %s", exc)
@@ -175,18 +180,18 @@ class _Graph:
         if not hasattr(layer, "layers"):
             return layer, called_with
         if len(layer.inputs) != 1 or len(layer.outputs) != 1 or id(layer.inputs[0]) in self._inside:
-            raise LookupError(f"{layer.name} is called twice, or has several inputs or outputs")
+            raise UnknownLayer(f"{layer.name} is called twice, or has several inputs or outputs")
         self._inside[id(layer.inputs[0])] = called_with[0]
         return None, [layer.outputs[0]]
 
 
 def _step(layer: Any, axis: int) -> _Step:
-    """Raises LookupError for a layer that is not known."""
+    """Raises UnknownLayer."""
     kind = type(layer).__name__
     if layer is None or kind in POINTWISE:
         return _Step(Fraction(1), lambda interval: interval)
     if getattr(layer, "data_format", None) == "channels_first":
-        raise LookupError(f"{layer.name} has its channels first")
+        raise UnknownLayer(f"{layer.name} has its channels first")
     if kind in CONVOLUTIONS:
         return _window(
             layer.kernel_size[axis], layer.strides[axis], layer.dilation_rate[axis], layer.padding
@@ -200,7 +205,7 @@ def _step(layer: Any, axis: int) -> _Step:
     if kind in ("ZeroPadding2D", "Cropping2D"):
         before = layer.padding[axis][0] if kind == "ZeroPadding2D" else -layer.cropping[axis][0]
         return _Step(Fraction(1), lambda ab: (ab[0] - before, ab[1] - before))
-    raise LookupError(f"{kind} is not known")
+    raise UnknownLayer(f"{kind} is not known")
 
 
 def _window(kernel: int, stride: int, dilation: int, padding: str) -> _Step:
@@ -220,5 +225,7 @@ def _transposed(kernel: int, stride: int, padding: str) -> _Step:
 
 
 def _upsampling(factor: int, interpolation: str) -> _Step:
-    more = {"nearest": 0, "bilinear": 1}[interpolation]  # KeyError: another one, not known here
+    if interpolation not in MORE_PIXELS:
+        raise UnknownLayer(f"interpolation {interpolation} is not known")
+    more = MORE_PIXELS[interpolation]
     return _Step(Fraction(1, factor), lambda ab: (ab[0] // factor - more, ab[1] // factor + more))

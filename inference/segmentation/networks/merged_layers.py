@@ -1,4 +1,4 @@
-"""Layers that do in one step, or in less of one, what a network does in two.
+"""Layers that do in one step, or more cheaply, what a network does in two.
 
 **Upsampling and the convolution after it.** Nearest-neighbour upsampling repeats pixels, so that a
 3×3 window after it reads only 2×2 different ones. Each of the four parities of an output pixel's
@@ -45,9 +45,8 @@ class UpsampledConv2D(layers.Layer):
         self._bias = None if bias is None else _weight(self, bias)
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
-        phases = [
-            self._phase(inputs, *of) for of in zip(self._kernels, self._paddings, strict=True)
-        ]
+        pairs = zip(self._kernels, self._paddings, strict=True)
+        phases = [self._phase(inputs, kernel, padding) for kernel, padding in pairs]
         count, height, width, _ = keras.ops.shape(inputs)
         line = (count, height, 2 * width * self._filters)
         lines = [tf.reshape(tf.concat(pair, -1), line) for pair in (phases[:2], phases[2:])]
@@ -84,10 +83,15 @@ class Shift(layers.Layer):
 
 def scale_and_shift(norm: layers.BatchNormalization) -> tuple[np.ndarray, np.ndarray]:
     """(C,) float32 each: what a trained normalisation multiplies channels by, and adds then."""
-    names = ["moving_mean", "moving_variance", *["gamma"] * norm.scale, *["beta"] * norm.center]
-    values = {name: getattr(norm, name).numpy().astype(np.float32) for name in names}
-    scale = values.get("gamma", 1) / np.sqrt(values["moving_variance"] + norm.epsilon)
-    return scale, values.get("beta", 0) - values["moving_mean"] * scale
+    mean, variance = _values(norm.moving_mean), _values(norm.moving_variance)
+    gamma = _values(norm.gamma) if norm.scale else np.float32(1)
+    beta = _values(norm.beta) if norm.center else np.float32(0)
+    scale = gamma / np.sqrt(variance + norm.epsilon)
+    return scale, beta - mean * scale
+
+
+def _values(weight: Any) -> np.ndarray:
+    return weight.numpy().astype(np.float32)
 
 
 def is_linear(convolution: layers.Conv2D) -> bool:
@@ -102,7 +106,7 @@ def _weight(layer: layers.Layer, values: np.ndarray) -> Any:
 
 def _of_phase(window: np.ndarray, phase: tuple[int, int]) -> tuple[np.ndarray, list[list[int]]]:
     """The kernel of a phase, and its padding, from that of the upsampled image."""
-    rows, columns = (_taps(*of_axis) for of_axis in zip(phase, window.shape[:2], strict=True))
+    rows, columns = _taps(phase[0], window.shape[0]), _taps(phase[1], window.shape[1])
     kernel = np.zeros((np.ptp(rows) + 1, np.ptp(columns) + 1, *window.shape[2:]), window.dtype)
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):

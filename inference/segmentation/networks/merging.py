@@ -102,7 +102,7 @@ class _Copier:
 def _kernel_and_bias(
     layer: layers.Conv2D, norm: layers.BatchNormalization | None
 ) -> tuple[np.ndarray, np.ndarray | None]:
-    """Of a convolution that has taken in the normalisation after it, if there is one."""
+    """Of a convolution; with the normalisation after it taken in, if there is one."""
     kernel = layer.kernel.numpy().astype(np.float32)
     bias = layer.bias.numpy().astype(np.float32) if layer.use_bias else None
     if norm is None:

@@ -34,6 +34,7 @@ class Network(Protocol):
         channels: C of its input.
         height, width: of its input; None where the size is free.
         classes: 1 for one foreground probability per pixel, K > 1 for one probability per class.
+        batch: how many images it takes at once; None: any number. ``run`` takes any number.
         geometry: its stride and reach.
     """
 
@@ -47,6 +48,8 @@ class Network(Protocol):
     def width(self) -> int | None: ...
     @property
     def classes(self) -> int: ...
+    @property
+    def batch(self) -> int | None: ...
     @property
     def geometry(self) -> Geometry: ...
 
@@ -65,8 +68,7 @@ class Source:
     Attributes:
         function: a Keras model, or what is called like one: float32 (N, H, W, C) intensities ->
             (N, H, W, K) probabilities.
-        name, channels, height, width, classes: as of ``Network``.
-        batch: how many images it takes at once; None: any number.
+        name, channels, height, width, classes, batch: as of ``Network``.
     """
 
     function: Callable[..., Any]
@@ -76,6 +78,11 @@ class Source:
     width: int | None
     classes: int
     batch: int | None = None
+
+
+def round_up(length: int, multiple: int) -> int:
+    """The smallest multiple that is no less than a length."""
+    return -(-length // multiple) * multiple
 
 
 def describe(function: Any, name: str = "model") -> Source:

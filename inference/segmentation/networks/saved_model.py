@@ -2,9 +2,9 @@
 
 A SavedModel is a program that TensorFlow runs with the rights of the server, and it can read and
 write files (https://github.com/tensorflow/tensorflow/blob/master/SECURITY.md). So before it is
-loaded, its operations are looked up in TensorFlow's registry: those that have an effect outside of
-their outputs are marked stateful there, and of these only variables, control flow and random
-numbers are let through; so is no operation that the registry does not know.
+loaded, its operations are looked up in TensorFlow's registry. Those with an effect outside of their
+outputs are marked stateful there; of these, only variables, control flow and random numbers are
+allowed. Operations that the registry does not know are refused.
 """
 
 from collections.abc import Iterator
@@ -90,10 +90,10 @@ def refuse_effects(folder: Path) -> None:
                 f"{folder.name} is a SavedModel of TensorFlow 1; those of TensorFlow 2 are read; "
                 "export it with model.export()"
             )
-        found = {op for op in _operations(graph) if _has_effect(op)}
-        if found:
+        effects = {op for op in _operations(graph) if _has_effect(op)}
+        if effects:
             raise ModelError(
-                f"{folder.name} has the operations {', '.join(sorted(found))}, which may touch "
+                f"{folder.name} has the operations {', '.join(sorted(effects))}, which may touch "
                 "files or run code; a model that is served only computes; export the network "
                 "alone, or bring a model_fn in code/inference.py"
             )

@@ -18,8 +18,7 @@ class TensorFlowNetwork:
     """A network; see ``network.Network``.
 
     Attributes:
-        batch: how many images the function takes at once; None: any number.
-        function: from and to tensors.
+        function: from and to tensors, of ``batch`` images.
     """
 
     name: str
@@ -65,7 +64,7 @@ def plain(source: Source) -> TensorFlowNetwork:
 
 
 def faster(source: Source, precision: str) -> TensorFlowNetwork:
-    """With merged layers, in the given precision between its two ends.
+    """With merged layers, and in that precision between its two ends.
 
     Raises:
         ValueError: it has no layers, or some that Keras cannot copy.
@@ -77,7 +76,6 @@ def faster(source: Source, precision: str) -> TensorFlowNetwork:
 
 def _network(source: Source, function: Callable) -> TensorFlowNetwork:
     _share_gpu()
-    found = geometry.of_layers(source.function) or Geometry(geometry.tried_stride(source, function))
     return TensorFlowNetwork(
         source.name,
         source.channels,
@@ -85,9 +83,14 @@ def _network(source: Source, function: Callable) -> TensorFlowNetwork:
         source.width,
         source.classes,
         source.batch,
-        found,
+        _geometry(source),
         function,
     )
+
+
+def _geometry(source: Source) -> Geometry:
+    of_layers = geometry.of_layers(source.function)
+    return of_layers or Geometry(geometry.tried_stride(source, _eager(source.function)))
 
 
 def _eager(function: Callable) -> Callable[[Any], Any]:

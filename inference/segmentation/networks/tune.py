@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import ModelError, SettingsError
 from . import probe
 from .hardware import FLOAT32
-from .network import Network, Source, try_out
+from .network import Network, Source, round_up, try_out
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def tune(source: Source, precision: str = AUTO, threshold: float = 0.5) -> Netwo
     picture = probe.picture(*_probe_size(reference), source.channels)
     expected = try_out(reference, picture, "a picture of cells")
     for wanted in _precisions(precision, engine):
-        required = wanted == precision != FLOAT32
+        required = precision == wanted and wanted != FLOAT32  # by the setting
         try:
             network = engine.faster(source, wanted)
             values = try_out(network, picture, "a picture of cells")
@@ -94,16 +94,16 @@ def _engine_for(source: Source) -> Engine:
     raise ModelError(f"no engine can run {source.name}; there are {', '.join(ENGINES)}")
 
 
-def _precisions(asked: str, engine: Engine) -> Iterator[str]:
+def _precisions(setting: str, engine: Engine) -> Iterator[str]:
     """What to try, in this order."""
-    first = engine.fastest_precision() if asked == AUTO else asked
+    first = engine.fastest_precision() if setting == AUTO else setting
     yield first
     if first != FLOAT32:
         yield FLOAT32
 
 
 def _probe_size(network: Network) -> tuple[int, int]:
-    free = -(-probe.SIDE // network.geometry.stride) * network.geometry.stride
+    free = round_up(probe.SIDE, network.geometry.stride)
     return network.height or free, network.width or free
 
 

@@ -53,11 +53,11 @@ def _infer(convolutions: list[Layer]) -> tuple[int, int, int]:
     return filters, rest[0], final[0][3]
 
 
-def _assign(model: Any, kind: Any, found: list[Layer]) -> None:
+def _assign(model: Any, kind: Any, stored: list[Layer]) -> None:
     layers = [layer for layer in model.layers if isinstance(layer, kind)]
-    if len(layers) != len(found):
-        raise ModelError(_not_a_unet(f"{len(found)} layers like {kind.__name__}"))
-    for layer, arrays in zip(layers, found, strict=True):
+    if len(layers) != len(stored):
+        raise ModelError(_not_a_unet(f"{len(stored)} layers like {kind.__name__}"))
+    for layer, arrays in zip(layers, stored, strict=True):
         wanted = [tuple(weight.shape) for weight in layer.weights]
         if wanted != [array.shape for array in arrays]:
             came = f"{[array.shape for array in arrays]} where {layer.name} has {wanted}"

@@ -30,16 +30,18 @@ class Budget:
 
     @classmethod
     def measured(cls, network: Network, size: tuple[int, int]) -> "Budget":
-        """Run a network on a black image of that height and width, and look at the memory.
+        """Run a network on black images of that height and width, and look at the memory.
 
         Raises:
             ModelError: it fails, or its output is no probability per pixel.
         """
         height, width = size
-        image = np.zeros((1, height, width, network.channels), np.float32)
+        count = network.batch or 1
+        images = np.zeros((count, height, width, network.channels), np.float32)
         with machine.MemoryGrowth() as growth:
-            try_out(network, image, "a black image")
-        return cls(growth.bytes / (height * width), growth.resting_bytes, height * width)
+            try_out(network, images, "a black image")
+        pixels = count * height * width
+        return cls(growth.bytes / pixels, growth.resting_bytes, pixels)
 
     def affordable_pixels(self, workers: int) -> int:
         """How many pixels may go through the network together, of one of so many workers.

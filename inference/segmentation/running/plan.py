@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import SettingsError
-from ..networks.network import Geometry, Network
+from ..networks.network import Geometry, Network, round_up
 from .tiling import Span, cut, fitting_tile, spans
 
 TILE_SIZE = 1024
@@ -93,7 +93,7 @@ class TilePlan:
                 of a tile, in pixels; the network's own where its size is fixed.
             tile_overlap: how far neighbouring tiles reach into each other, in pixels; by default
                 as far as ``default_overlap`` says, but at most half of a tile.
-            batch_size: tiles per call of the network.
+            batch_size: tiles per call of the network; its own where that is fixed.
 
         Raises:
             SettingsError: the overlap leaves nothing of a tile.
@@ -104,7 +104,7 @@ class TilePlan:
         )
         if tile_overlap is not None:
             _check_overlap(tile_overlap, rows, columns)
-        return cls(rows, columns, batch_size)
+        return cls(rows, columns, network.batch or batch_size)
 
     def tile(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the tiles of an image."""
@@ -145,9 +145,9 @@ def default_overlap(geometry: Geometry) -> int:
 def _axis(fixed: int | None, largest: int, overlap: int | None, geometry: Geometry) -> Axis:
     # the tiles of a network of fixed size need not lie on its grid: no whole image ever would
     stride = 1 if fixed else geometry.stride
-    length = fixed or _round_up(largest, stride)
+    length = fixed or round_up(largest, stride)
     if overlap is None:
-        half = _round_up(default_overlap(geometry), 2) // 2
+        half = default_overlap(geometry) // 2
         return Axis(fixed, length, max(0, min(half, (length - stride) // 4)), stride)
     return Axis(fixed, length, overlap // 2, stride)
 
@@ -173,7 +173,3 @@ def _check_overlap(overlap: int, rows: Axis, columns: Axis) -> None:
             f"`tile_overlap` is {overlap}, tiles are {rows.largest}×{columns.largest}; it must be "
             f"at most {most}; set it lower, or `tile_size` higher"
         )
-
-
-def _round_up(length: int, multiple: int) -> int:
-    return -(-length // multiple) * multiple

@@ -36,7 +36,7 @@ class Segmenter:
 
     @property
     def warm_up_size(self) -> tuple[int, int]:
-        """Height and width of the image on which it was measured."""
+        """Height and width of the image that warms it up: of 512×512, in whole tiles."""
         return self.plan.tile(WARM_UP_SIDE, WARM_UP_SIDE)
 
 
@@ -122,7 +122,7 @@ def _warn_of_seams(network: Network, plan: TilePlan) -> None:
     """Tiles of a network that looks far would need to be larger than the memory is for."""
     wanted = default_overlap(network.geometry)
     for axis in (plan.rows, plan.columns):
-        if axis.fixed is None and 2 * axis.margin < wanted - 1:
+        if axis.fixed is None and 2 * axis.margin < wanted:
             logger.warning(
                 "%s looks %s pixels far, and tiles of %d overlap by %d: seams may show in larger "
                 "images; `tile_size` %d would hide them",

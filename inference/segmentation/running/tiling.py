@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..networks.network import round_up
+
 
 @dataclass(frozen=True)
 class Span:
@@ -49,7 +51,7 @@ def spans(length: int, tile: int, margin: int, stride: int = 1) -> list[Span]:
     if step < 1:
         raise ValueError(f"a tile of {tile} cannot have margins of {margin} on both sides")
     # the last tile ends where the whole image, extended to a multiple of the stride, would end
-    last = -(-length // stride) * stride - tile
+    last = round_up(length, stride) - tile
     starts = [*range(0, last, step), last]
     ends = [start + tile - margin for start in starts[:-1]] + [length]
     return [
@@ -63,7 +65,7 @@ def fitting_tile(length: int, largest: int, margin: int, stride: int = 1) -> int
 
     An axis a little longer than a tile would otherwise be computed nearly twice.
     """
-    rounded = -(-length // stride) * stride
+    rounded = round_up(length, stride)
     if rounded <= largest:
         return rounded
     count = len(spans(length, largest, margin, stride))

@@ -1,6 +1,5 @@
 """What one request may ask for, in a line of ``key=value`` pairs between commas."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -53,12 +52,13 @@ def _output(text: str) -> str:
 
 
 def _threshold(text: str) -> float:
+    rule = f"threshold is {text!r}; it must be a number from 0 to 1"
     try:
         threshold = float(text)
-    except ValueError:
-        threshold = math.nan  # within no range
+    except ValueError as exc:
+        raise RequestError(rule) from exc
     if not 0 <= threshold <= 1:
-        raise RequestError(f"threshold is {text!r}; it must be a number from 0 to 1")
+        raise RequestError(rule)
     return threshold
 
 

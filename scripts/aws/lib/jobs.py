@@ -8,6 +8,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from aws.lib.services import Busy, Refused, Service
+from segmentation.answers import Mask
 from segmentation.wire.formats import FORMATS
 
 CONTENT_TYPES = {suffix: kind.media_type for kind in FORMATS for suffix in kind.suffixes}
@@ -21,7 +22,7 @@ class Job:
 
     Attributes:
         image: the file to send.
-        output: "mask", "overlay" or "probability".
+        output: the name of an answer; see ``segmentation.answers.ANSWERS``.
         attributes: options of the request, such as "threshold=0.4".
     """
 
@@ -96,6 +97,6 @@ def _patiently(service: Service, job: Job) -> tuple[bytes, str]:
 def _name(job: Job, answer_type: str) -> str:
     """The name of the file for an answer: a mask has that of its image, but for the suffix."""
     suffix = SUFFIXES.get(answer_type.split(";")[0], ".out")
-    if job.output == "mask":
+    if job.output == Mask.name:
         return job.image.stem + suffix
     return f"{job.image.stem}-{job.output}{suffix}"

@@ -51,8 +51,12 @@ class HttpServer:
         except requests.ConnectTimeout as exc:
             raise Busy(f"{self._url} does not answer") from exc
         except requests.ConnectionError as exc:
-            refused = "refused" in str(exc)  # otherwise it may have been begun
-            raise (Busy if refused else Refused)(f"{self._url} cannot be reached: {exc}") from exc
+            message = f"{self._url} cannot be reached: {exc}"
+            # requests has no class for a refused connection, only this text tells it; after any
+            # other failure the request may have been begun
+            if "refused" in str(exc):
+                raise Busy(message) from exc
+            raise Refused(message) from exc
         except requests.RequestException as exc:
             raise Refused(f"{self._url}: {exc}") from exc
         if answer.status_code in (429, 503):
@@ -92,8 +96,9 @@ class Endpoint:
             )
             return answer["Body"].read(), answer["ContentType"]
         except ClientError as exc:
-            busy = exc.response["Error"]["Code"] in BUSY_CODES
-            raise (Busy if busy else Refused)(explain(exc)) from exc
+            if exc.response["Error"]["Code"] in BUSY_CODES:
+                raise Busy(explain(exc)) from exc
+            raise Refused(explain(exc)) from exc
         except BotoCoreError as exc:
             raise Refused(explain(exc)) from exc
 

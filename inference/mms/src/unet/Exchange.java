@@ -82,7 +82,11 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         closing = closing || !HttpUtil.isKeepAlive(request);
         Optional<String> refusal = admission.refusal(request);
         refusing = refusal.isPresent();
-        refusal.ifPresent(this::refuse);
+        if (refusing) {
+            closing = true;
+            unanswered.getLast().refuse(refusal.get());
+            writeRefusals();
+        }
     }
 
     /** The request may have been answered before its end, and be pending no more. */
@@ -93,21 +97,36 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         }
     }
 
-    private void refuse(String reason) {
-        closing = true;
-        HttpResponseStatus status = HttpResponseStatus.SERVICE_UNAVAILABLE;
-        context.channel()
-                .writeAndFlush(Answers.error(status, "ServiceUnavailableException", reason));
+    /** Answers refused requests, up to the first one that MMS is to answer. */
+    private void writeRefusals() {
+        Optional<String> reason = refusalOfOldest();
+        while (reason.isPresent()) {
+            HttpResponseStatus status = HttpResponseStatus.SERVICE_UNAVAILABLE;
+            writeAnswer(
+                    Answers.error(status, "ServiceUnavailableException", reason.get()),
+                    context.newPromise());
+            context.flush();
+            reason = refusalOfOldest();
+        }
+    }
+
+    private Optional<String> refusalOfOldest() {
+        return Optional.ofNullable(unanswered.peek()).flatMap(PendingRequest::refusal);
     }
 
     @Override
     public void write(ChannelHandlerContext ctx, Object message, ChannelPromise promise) {
         if (isAnswer(message)) {
-            FullHttpResponse response = finish((FullHttpResponse) message);
-            ctx.write(response, promise.unvoid().addListener(sent -> answerSent()));
+            writeAnswer((FullHttpResponse) message, promise);
+            writeRefusals();
         } else {
             ctx.write(message, promise);
         }
+    }
+
+    private void writeAnswer(FullHttpResponse response, ChannelPromise promise) {
+        FullHttpResponse answer = finish(response);
+        context.write(answer, promise.unvoid().addListener(sent -> answerSent()));
     }
 
     /** Whether it answers a request; "100 Continue" does not. */
@@ -117,7 +136,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
                         != HttpStatusClass.INFORMATIONAL;
     }
 
-    /** Makes of MMS's answer to the oldest request what the client gets. */
+    /** Turns MMS's answer to the oldest request into what the client gets. */
     private FullHttpResponse finish(FullHttpResponse response) {
         PendingRequest request = unanswered.remove();
         if (unanswered.isEmpty()) {
@@ -127,7 +146,8 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         FullHttpResponse answer = reasons.explain(request, details.addTo(response));
         log.write(request, answer);
         closing = closing || drain.hasBegun() || !HttpUtil.isKeepAlive(answer);
-        HttpUtil.setKeepAlive(answer, !closing);
+        // a client expects no more answers after one that announces the end
+        HttpUtil.setKeepAlive(answer, !closing || !unanswered.isEmpty());
         return answer;
     }
 
@@ -167,8 +187,8 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     private void refuseAll() {
         receiving = false;
         refusing = true;
-        for (int left = unanswered.size(); left > 0; left--) {
-            refuse(Admission.DRAINING);
-        }
+        closing = true;
+        unanswered.forEach(request -> request.refuse(Admission.DRAINING));
+        writeRefusals();
     }
 }

@@ -15,6 +15,7 @@ final class PendingRequest {
     private final String uri;
     private final ByteArrayOutputStream body = new ByteArrayOutputStream(0);
     private boolean bodyTooLarge;
+    private Optional<String> refusal = Optional.empty();
 
     PendingRequest(HttpRequest request) {
         method = request.method().name();
@@ -50,6 +51,16 @@ final class PendingRequest {
         return bodyTooLarge
                 ? Optional.empty()
                 : Optional.of(body.toString(StandardCharsets.UTF_8));
+    }
+
+    /** Sets why it is refused: it is answered when all earlier requests are. */
+    void refuse(String reason) {
+        refusal = Optional.of(reason);
+    }
+
+    /** Why it is refused; empty where it is not. */
+    Optional<String> refusal() {
+        return refusal;
     }
 
     /** As the log names it. */

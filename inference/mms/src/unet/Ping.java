@@ -62,7 +62,7 @@ public final class Ping extends ModelServerEndpoint {
         response.getOutputStream().write(body.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Models that SageMaker loads later, in multi-model mode, are none of ping's business. */
+    /** In multi-model mode SageMaker loads models later, so ping does not look at them. */
     private boolean isHealthy() {
         if (multiModel) {
             return true;

@@ -168,6 +168,38 @@ final class ExchangeTest {
     }
 
     @Test
+    void aRefusalWaitsForEarlierAnswers() {
+        memory.reserve(LARGEST_BODY);
+        connection.send(PING + post(5) + "hello");
+        Check.equal(null, connection.receive());
+        connection.answer(200, "A");
+        FullHttpResponse earlier = connection.receive();
+        Check.equal("A", text(earlier));
+        Check.equal(null, header(earlier, "connection"));
+        FullHttpResponse refusal = connection.receive();
+        Check.equal(503, refusal.status().code());
+        Check.equal("close", header(refusal, "connection"));
+        Check.equal("/ping", connection.nextRequest());
+        Check.equal(null, connection.nextRequest());
+        Check.that(!connection.isOpen(), "the connection is closed");
+        Check.that(!isBusy(), "both requests are answered");
+    }
+
+    @Test
+    void requestsBetweenRefusalsAreAnsweredInTheirOrder() {
+        memory.reserve(LARGEST_BODY);
+        connection.send((PING + post(5) + "hello").repeat(2));
+        connection.answer(200, "1");
+        connection.answer(200, "3");
+        Check.equal("1", text(connection.receive()));
+        Check.equal(503, connection.receive().status().code());
+        Check.equal("3", text(connection.receive()));
+        Check.equal(503, connection.receive().status().code());
+        Check.equal(null, connection.receive());
+        Check.that(!connection.isOpen(), "the connection is closed");
+    }
+
+    @Test
     void smallBodiesFindRoomBesideALargeOne() {
         TestConnection other = new TestConnection(drain, memory);
         other.send(post(60_000) + "he");
@@ -237,6 +269,18 @@ final class ExchangeTest {
         connection.exchange.giveUp();
         connection.runPendingTasks();
         Check.equal(200, connection.receive().status().code());
+        Check.equal(503, connection.receive().status().code());
+        Check.equal(503, connection.receive().status().code());
+        Check.equal(null, connection.receive());
+        Check.that(!connection.isOpen(), "the connection is closed");
+    }
+
+    @Test
+    void aRefusalThatWaitsIsGivenUpOnce() {
+        memory.reserve(LARGEST_BODY);
+        connection.send(PING + post(5) + "he");
+        connection.exchange.giveUp();
+        connection.runPendingTasks();
         Check.equal(503, connection.receive().status().code());
         Check.equal(503, connection.receive().status().code());
         Check.equal(null, connection.receive());

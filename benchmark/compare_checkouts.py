@@ -4,6 +4,8 @@
 import contextlib
 import functools
 import os
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -38,13 +40,14 @@ def main(other: Path, filters: int, rounds: int, times: bool, answers: bool) -> 
     differs.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and every server with it
     entrypoint = other.absolute() / "inference" / "entrypoint.py"
     try:
         with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
             if times:
                 click.echo(report.tables(compare_times(entrypoint, Path(folder), filters, rounds)))
             if answers and count_differences(entrypoint, Path(folder)):
-                raise SystemExit(1)
+                sys.exit(1)
     except ServerFailed as error:
         raise click.ClickException(str(error)) from error
 

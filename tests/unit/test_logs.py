@@ -1,0 +1,50 @@
+"""Records of loggers, as a handler that stands at the root, like those of MMS, gets them."""
+
+import logging
+
+import pytest
+
+from serving import logs
+
+
+class Messages(logging.Handler):
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+
+    def emit(self, record):
+        self.texts.append(record.getMessage())
+
+
+@pytest.fixture
+def messages():
+    handler = Messages()
+    factory = logging.getLogRecordFactory()
+    logging.getLogger().addHandler(handler)
+    logs.name_variables()
+    yield handler.texts
+    logging.setLogRecordFactory(factory)
+    logging.getLogger().removeHandler(handler)
+
+
+@pytest.mark.parametrize("name", ["segmentation", "segmentation.running.segmenter"])
+def test_logs_of_segmentation_name_the_variable_of_a_field(name, messages):
+    logging.getLogger(name).warning("`tile_size` %d would hide them: %s", 960, "`batch_size`")
+    assert messages == ["UNET_TILE_SIZE 960 would hide them: UNET_BATCH_SIZE"]
+
+
+def test_a_percent_sign_is_kept(messages):
+    logging.getLogger("segmentation.networks.tune").warning("%d %% of `%s`", 5, "max_pixels")
+    assert messages == ["5 % of UNET_MAX_PIXELS"]
+
+
+@pytest.mark.parametrize("name", ["segmentations", "inference", "tensorflow"])
+def test_logs_of_others_are_left_alone(name, messages):
+    logging.getLogger(name).warning("`tile_size` %d", 960)
+    assert messages == ["`tile_size` 960"]
+
+
+def test_it_is_set_up_once(messages):
+    factory = logging.getLogRecordFactory()
+    logs.name_variables()
+    assert logging.getLogRecordFactory() is factory
