@@ -238,43 +238,31 @@ def output_fn(prediction, accept):
     assert client.post(bodies.png(GRAY)) == (200, "text/plain", "3")
 
 
-def test_model_fn_of_the_user_may_return_a_keras_model(tmp_path):
-    source = """
+INVERTING_MODEL_FN = """
 import keras
 
 def model_fn(model_dir):
     image = keras.Input((None, None, 1))
     return keras.Model(image, keras.layers.Rescaling(-1.0, 1.0)(image))
 """
-    client = Client(write_code(tmp_path, source))
+
+
+def test_model_fn_of_the_user_may_return_a_keras_model(tmp_path):
+    client = Client(write_code(tmp_path, INVERTING_MODEL_FN))
     np.testing.assert_array_equal(read_png(client.post(bodies.png(GRAY))[2]), 255 - MASK)
 
 
 def test_model_json_holds_for_the_model_fn_of_the_user_too(tmp_path):
-    source = """
-import keras
-
-def model_fn(model_dir):
-    image = keras.Input((None, None, 1))
-    return keras.Model(image, keras.layers.Rescaling(-1.0, 1.0)(image))
-"""
     (tmp_path / "model.json").write_text('{"threshold": 0.1}')
-    client = Client(write_code(tmp_path, source))
+    client = Client(write_code(tmp_path, INVERTING_MODEL_FN))
     answer = client.post(bodies.json_array(GRAY), "application/json")[2]
     assert orjson.loads(answer) == [[255, 255, 255], [0, 255, 255]]
 
 
 def test_a_malformed_model_json_is_refused_beside_a_model_fn_too(tmp_path):
-    source = """
-import keras
-
-def model_fn(model_dir):
-    image = keras.Input((None, None, 1))
-    return keras.Model(image, keras.layers.Rescaling(-1.0, 1.0)(image))
-"""
     (tmp_path / "model.json").write_text('{"treshold": 0.1}')
     with pytest.raises(ModelError, match="did you mean 'threshold'"):
-        Client(write_code(tmp_path, source))
+        Client(write_code(tmp_path, INVERTING_MODEL_FN))
 
 
 def test_a_network_of_fixed_batch_size_answers_more_than_one_tile(tmp_path):
