@@ -32,7 +32,7 @@ def test_real_sections(server):
     if not os.environ.get("ISBI2012_DIR"):
         pytest.skip("ISBI2012_DIR is not set")
     folder = Path(os.environ["ISBI2012_DIR"])
-    pairs = sections.load_sections(folder / "image", folder / "label")[20:24]
+    pairs = sections.read(folder / "image", folder / "label")[20:24]
     found = [scores.score(segment(server, image), label) for image, label in pairs]
     assert np.mean([score["adapted_rand_error"] for score in found]) <= 0.10
     assert np.mean([score["membrane_iou"] for score in found]) >= 0.67
