@@ -15,15 +15,21 @@ def invoke_text(server: Server, body: bytes) -> requests.Response:
 
 
 def status_over_http_1_0(server: Server) -> int | None:
-    """The status of a route, as a client of HTTP 1.0 reads it; None: nothing listens."""
+    """The status of a route, as a client of HTTP 1.0 reads it; None: nothing listens any more.
+
+    The kernel takes connections on behalf of a server. Those that the server has not accepted when
+    it stops to listen are reset, before a byte is answered: nothing listens for them, either.
+    """
+    answer = b""
     try:
-        connection = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
-    except ConnectionRefusedError:
+        with socket.create_connection(("127.0.0.1", server.port), PATIENCE) as connection:
+            connection.sendall(b"GET /execution-parameters HTTP/1.0\r\n\r\n")
+            while part := connection.recv(65536):
+                answer += part
+    except (ConnectionRefusedError, ConnectionResetError):
+        assert not answer, "an answer was cut off"
         return None
-    with connection:
-        connection.sendall(b"GET /execution-parameters HTTP/1.0\r\n\r\n")
-        with connection.makefile("rb") as stream:
-            return int(stream.read().split()[1])
+    return int(answer.split()[1])
 
 
 class Upload:
