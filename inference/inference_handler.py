@@ -20,9 +20,8 @@ from segmentation.answers import ANSWERS, Prediction
 from segmentation.errors import NotAcceptable
 from segmentation.images import Images, from_array
 from segmentation.networks.network import Source, describe
-from segmentation.networks.tune import tune
 from segmentation.running.predict import predict
-from segmentation.running.segmenter import Segmenter, prepare
+from segmentation.running.segmenter import Segmenter, make
 from segmentation.spec import ModelSpec
 from segmentation.wire import options
 from segmentation.wire.decoding import decode
@@ -130,9 +129,10 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         settings = self._settings
         if settings.threshold is not None:
             spec = replace(spec, threshold=settings.threshold)
-        return prepare(
-            tune(source, settings.precision, spec.threshold),
+        return make(
+            source,
             spec,
+            settings.precision,
             tile_size=settings.tile_size,
             tile_overlap=settings.tile_overlap,
             batch_size=settings.batch_size,

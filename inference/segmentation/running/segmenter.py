@@ -4,9 +4,10 @@ import logging
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from .. import artifacts
-from ..networks.network import Network
+from ..networks.network import Network, Source
 from ..networks.tune import AUTO, tune
 from ..spec import ModelSpec
 from .budget import Budget
@@ -40,36 +41,49 @@ class Segmenter:
         return self.plan.tile(WARM_UP_SIDE, WARM_UP_SIDE)
 
 
+class TileSettings(TypedDict, total=False):
+    """What ``prepare`` can be told about tiles; each is optional."""
+
+    tile_size: int | None
+    tile_overlap: int | None
+    batch_size: int | None
+    workers: int
+
+
 def load(
     model_dir: str | Path,
     filename: str | None = None,
-    *,
     precision: str = AUTO,
-    tile_size: int | None = None,
-    tile_overlap: int | None = None,
-    batch_size: int | None = None,
-    workers: int = 1,
+    **tiles: Unpack[TileSettings],
 ) -> Segmenter:
     """Load the model of a directory, and make it ready to run.
 
     Args:
         filename: which of several artifacts to take, relative to ``model_dir``.
-        precision: as of ``tune``; the others: as of ``prepare``.
+        precision, tiles: as of ``make``.
 
     Raises:
         ModelError: the directory holds no model that can be served.
         SettingsError: the model cannot be run as these arguments want it.
     """
-    spec = ModelSpec.read(model_dir)
-    network = tune(artifacts.load(model_dir, filename), precision, spec.threshold)
-    return prepare(
-        network,
-        spec,
-        tile_size=tile_size,
-        tile_overlap=tile_overlap,
-        batch_size=batch_size,
-        workers=workers,
-    )
+    source = artifacts.load(model_dir, filename)
+    return make(source, ModelSpec.read(model_dir), precision, **tiles)
+
+
+def make(
+    source: Source, spec: ModelSpec, precision: str = AUTO, **tiles: Unpack[TileSettings]
+) -> Segmenter:
+    """Make a loaded artifact ready to run.
+
+    Args:
+        precision: as of ``tune``.
+        tiles: as of ``prepare``.
+
+    Raises:
+        ModelError: the source fails, or its output is no probability per pixel.
+        SettingsError: it cannot be run as these arguments want it.
+    """
+    return prepare(tune(source, precision, spec.threshold), spec, **tiles)
 
 
 def prepare(
