@@ -18,16 +18,24 @@ ARG REQUIREMENTS=requirements.txt
 COPY ${REQUIREMENTS} /build/requirements.txt
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /build/requirements.txt
-# What serving never reads: headers, libclang, tests, and symbols that only debuggers use.
+# What serving never reads: headers, libclang, tests, OpenVINO's plugins for other devices and its readers
+# of other formats, and symbols that only debuggers use.
 WORKDIR /opt/venv/lib/python3.11/site-packages
-RUN rm -rf tensorflow/include clang \
+RUN rm -r tensorflow/include clang openvino/include openvino/cmake openvino/libs/cache.json \
+      openvino/libs/libopenvino_intel_[gn]pu_plugin.so openvino/libs/libopenvino_auto*_plugin.so \
+      openvino/libs/libopenvino_hetero_plugin.so openvino/libs/libopenvino_pytorch_* \
+      openvino/libs/libopenvino_paddle_* openvino/libs/libopenvino_jax_* openvino/libs/libopenvino_gguf_* \
  && find . -type d -name tests -prune -exec rm -rf {} + \
- && strip --strip-unneeded tensorflow/libtensorflow_*.so.2
+ && find tensorflow -name '*.so*' -size +1M -exec strip --strip-unneeded {} +
 
 COPY inference/ /home/model-server/
-RUN /home/model-server/mms/build.sh /opt/venv/bin/python \
- && rm -rf /home/model-server/mms/src /home/model-server/mms/test \
- && python3 -m compileall -q /home/model-server
+# the embedded model, with the graph that the server runs
+COPY models/unet-membrane/ /opt/ml/model/
+WORKDIR /home/model-server
+RUN /opt/venv/bin/python -c "from segmentation import artifacts; artifacts.prepare('/opt/ml/model')" \
+ && mms/build.sh /opt/venv/bin/python \
+ && rm -rf mms/src mms/test \
+ && python3 -m compileall -q .
 
 FROM debian:bookworm-slim
 # hadolint ignore=DL3008
@@ -37,7 +45,7 @@ RUN apt-get update \
 COPY --from=build /opt/java /opt/java
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /home/model-server /home/model-server
-COPY models/unet-membrane/ /opt/ml/model/
+COPY --from=build /opt/ml/model /opt/ml/model
 
 # HOME: of a user that the image does not know; only /tmp may be written to
 # NVIDIA_…: what the NVIDIA container runtime brings in, where there is a GPU

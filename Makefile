@@ -5,7 +5,7 @@ SHELL := /bin/bash
 VENV := .venv
 HOST ?= 127.0.0.1
 PORT ?= 8080
-WORKERS ?= 1
+WORKERS ?=
 MODEL_DIR ?= models/unet-membrane
 IMAGE ?= unet-inference
 COMPILE := $(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate pyproject.toml
@@ -60,10 +60,12 @@ lock: ## resolve the pins of pyproject.toml into the requirements files
 	@$(COMPILE) -o requirements-dev.txt --group dev -c requirements.txt
 	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 	  benchmark/peers/requirements.in -o benchmark/peers/requirements.txt
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+	  scripts/models/int8/requirements.in -o scripts/models/int8/requirements.txt
 	@$(COMPILE) -o requirements-gpu.txt --extra gpu --no-emit-package tensorflow-cpu -c requirements.txt
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) $(VENV)-peers out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-peers $(VENV)-int8 out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo serve check test image test-container bench measure lint lock clean

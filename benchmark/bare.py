@@ -12,6 +12,7 @@ import numpy as np
 
 from segmentation.answers import Mask
 from segmentation.images import from_array
+from segmentation.networks.tune import Computing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import load
 from serving.settings import Settings
@@ -26,7 +27,9 @@ def main(model_dir: Path, image: Path) -> None:
     For each number on standard input it segments the image that many times, and prints the seconds
     that each took, as a JSON list.
     """
-    segmenter = load(model_dir, precision=Settings.from_environment(os.environ).precision)
+    settings = Settings.from_environment(os.environ)
+    computing = Computing(settings.engine, settings.precision, settings.threads)
+    segmenter = load(model_dir, computing=computing)
     images = from_array(np.load(image)).for_channels(segmenter.network.channels)
     mask = Mask.wanted(None, segmenter.spec, segmenter.network.classes)
     click.echo("ready")

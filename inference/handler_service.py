@@ -21,6 +21,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+
+from serving import upstream
+
+upstream.put_off_scipy()
+
 from sagemaker_inference.default_handler_service import DefaultHandlerService
 from sagemaker_inference.transformer import Transformer
 
@@ -28,7 +33,7 @@ from inference_handler import UNetInferenceHandler
 from segmentation import artifacts
 from segmentation.answers import Prediction
 from segmentation.images import Images
-from serving import contract, load_errors, logs, upstream
+from serving import contract, load_errors, logs
 from serving.headers import header
 from serving.request_log import Record
 from serving.settings import Settings, named
@@ -123,24 +128,21 @@ class HandlerService(DefaultHandlerService):
         if os.environ.get(contract.MULTI_MODEL) != "true":
             self._load(context)
             return
+        artifacts.check_links(properties["model_dir"])
         with _one_at_a_time():  # so that the memory which another model is about to take is seen
             artifacts.check_memory(properties["model_dir"])
             self._load(context)
 
     def _load(self, context: Any) -> None:
         begin = time.perf_counter()
-        import tensorflow  # noqa: F401  # here, so that the log tells its share
-
-        imported = time.perf_counter()
         super().initialize(context)
         # what is there now stays; garbage collection need not look through it during requests
         gc.collect()
         gc.freeze()
         logger.info(
-            "model %s is ready: %.2f s for TensorFlow, %.2f s to load it and to warm it up",
+            "model %s is ready: %.2f s to load it and to warm it up",
             context.model_name,
-            imported - begin,
-            time.perf_counter() - imported,
+            time.perf_counter() - begin,
         )
 
 

@@ -19,7 +19,9 @@ from segmentation import artifacts
 from segmentation.answers import ANSWERS, Prediction
 from segmentation.errors import NotAcceptable
 from segmentation.images import Images, from_array
-from segmentation.networks.network import Source, describe
+from segmentation.networks.conversion.load import of_keras
+from segmentation.networks.network import Source
+from segmentation.networks.tune import Computing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, make
 from segmentation.spec import ModelSpec
@@ -98,7 +100,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         Raises:
             ModelError: there is none, there are several, or it cannot be served.
         """
-        source = artifacts.load(model_dir, self._settings.model_filename)
+        settings = self._settings
+        source = artifacts.load(model_dir, settings.model_filename, settings.cache_dir)
         return self._prepared(source, ModelSpec.read(model_dir))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
@@ -106,6 +109,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         segmenter = self._segmenter(model, model_dir)
         blank = np.zeros((1, *segmenter.warm_up_size, segmenter.network.channels), np.uint8)
         self.default_output_fn(self.default_predict_fn(blank, segmenter), PNG)
+        segmenter.network.rest()
 
     def _check_size(self, body: bytes, media_type: str) -> None:
         limit = self._settings.max_payload_mb * MEGABYTE
@@ -121,7 +125,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             return model
         if self._user_segmenter is None or self._user_model is not model:
             spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
-            self._user_segmenter = self._prepared(describe(model), spec)
+            self._user_segmenter = self._prepared(of_keras(model), spec)
             self._user_model = model
         return self._user_segmenter
 
@@ -132,11 +136,11 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         return make(
             source,
             spec,
-            settings.precision,
+            Computing(settings.engine, settings.precision, settings.threads),
             tile_size=settings.tile_size,
             tile_overlap=settings.tile_overlap,
             batch_size=settings.batch_size,
-            workers=settings.workers,
+            workers=settings.workers or 1,
         )
 
 

@@ -4,51 +4,77 @@
     .h5, .hdf5            a whole model of Keras 2 or 3
     .h5, .hdf5            weights alone of Keras 2 or 3, for the U-Net of ``networks/unet.py``
     saved_model.pb        a SavedModel folder, also inside a version folder such as ``1/``
+    .onnx, .tflite        a model of ONNX, or of TensorFlow Lite
 
-Nothing is unpickled and no code from an artifact runs.
+Nothing is unpickled, and no code from an artifact runs: it becomes a graph, in a process of its
+own (``networks/conversion``).
 """
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from . import machine
 from .errors import ModelError, OutOfMemory
-from .networks import saved_model
-from .networks.network import Source, describe
+from .networks.conversion import load as conversion
+from .networks.conversion import saved_model, store
+from .networks.conversion.child import KINDS
+from .networks.conversion.readers import FILE_SUFFIXES
+from .networks.network import Source
 
-FILE_SUFFIXES = (".keras", ".h5", ".hdf5")
-KINDS = "a .keras file, an .h5 or .hdf5 file, or a SavedModel folder"
 # more than was measured with 16 and 64 filters: what one more process takes, and what a model does
 # until it has answered its first image, per byte of its files
-RUNTIME_BYTES = 400 << 20
+RUNTIME_BYTES = 250 << 20
 LOADING_FACTOR = 5
-REASON_LENGTH = 500  # characters
 
 
-def load(model_dir: str | Path, filename: str | None = None) -> Source:
+def load(
+    model_dir: str | Path, filename: str | None = None, cache: str | Path | None = None
+) -> Source:
     """Load the model of a directory.
 
     Args:
         model_dir: the directory; ``code/`` in it is not looked at.
         filename: which of several artifacts to take, relative to ``model_dir``.
+        cache: a folder in which what was made of artifacts is kept; None: it is not kept.
 
     Raises:
         ModelError: there is none, there are several, it is broken, or it is no model from images
             to images.
+        OutOfMemory: it needs more memory than there is.
     """
-    path = _choose(Path(model_dir), filename)
-    try:
-        function = _load(path)
-    except (ModelError, MemoryError):
-        raise
-    except Exception as exc:  # Keras, TensorFlow and h5py raise almost anything on a broken file
-        reason = " ".join(str(exc).split())[:REASON_LENGTH]
-        raise ModelError(
-            f"{path.name} cannot be loaded: {type(exc).__name__}: {reason}; it must be {KINDS}, "
-            "whole, without custom layers; save it again, or bring a model_fn in code/inference.py"
-        ) from exc
-    return describe(function, path.name)
+    return conversion.load(find(model_dir, filename), Path(cache) if cache else None)
+
+
+def prepare(model_dir: str | Path, filename: str | None = None) -> Path:
+    """Convert the model of a directory, and put its graph beside it, for ``load`` to find.
+
+    Returns:
+        The folder of the graph.
+
+    Raises:
+        ModelError, OutOfMemory: as ``load``.
+    """
+    path = find(model_dir, filename)
+    conversion.prepare(path)
+    return store.beside(path)
+
+
+def check_links(model_dir: str | Path) -> None:
+    """Refuse symbolic links that lead out of a model directory.
+
+    Raises:
+        ModelError: there is one.
+    """
+    root = Path(model_dir).resolve()
+    for folder, folders, files in os.walk(root):
+        for name in (*folders, *files):
+            path = Path(folder, name)
+            if path.is_symlink() and not path.resolve().is_relative_to(root):
+                raise ModelError(
+                    f"{path.relative_to(root)} is a symbolic link that leads out of the model's "
+                    "directory; an artifact brings its own files; put the file itself there"
+                )
 
 
 def check_memory(model_dir: str | Path) -> None:
@@ -57,8 +83,9 @@ def check_memory(model_dir: str | Path) -> None:
     Raises:
         OutOfMemory: it would not.
     """
-    paths = (path for path in Path(model_dir).rglob("*") if path.is_file())
-    needed = RUNTIME_BYTES + LOADING_FACTOR * sum(path.stat().st_size for path in paths)
+    paths = [path for path in Path(model_dir).rglob("*") if path.is_file()]
+    artifact = [path for path in paths if path.parent.suffix != store.SUFFIX]  # less its graph
+    needed = RUNTIME_BYTES + LOADING_FACTOR * sum(path.stat().st_size for path in artifact)
     left = machine.available_memory()
     if needed > left:
         raise OutOfMemory(
@@ -67,15 +94,13 @@ def check_memory(model_dir: str | Path) -> None:
         )
 
 
-def _load(path: Path) -> Any:
-    if path.is_dir():
-        return saved_model.load(path)
-    from .networks import keras_files  # h5py and Keras take long to import
+def find(model_dir: str | Path, filename: str | None = None) -> Path:
+    """The artifact of a directory: a file, or the folder of a SavedModel.
 
-    return keras_files.load(path)
-
-
-def _choose(directory: Path, filename: str | None) -> Path:
+    Raises:
+        ModelError: there is none, or there are several.
+    """
+    directory = Path(model_dir)
     candidates = sorted(_candidates(directory)) if directory.is_dir() else []
     listing = _listing(directory, candidates)
     if filename:
@@ -99,7 +124,7 @@ def _candidates(directory: Path) -> Iterator[Path]:
     if (directory / saved_model.FILE_NAME).is_file():
         yield directory
     for path in directory.iterdir():
-        if path.name.startswith(".") or path.name == "code":
+        if path.name.startswith(".") or path.name == "code" or path.suffix == store.SUFFIX:
             continue
         if path.is_file() and path.suffix.lower() in FILE_SUFFIXES:
             yield path

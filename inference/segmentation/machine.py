@@ -15,6 +15,7 @@ CGROUPS = Path("/sys/fs/cgroup")
 OWN = Path("/proc/self/cgroup")
 MEMINFO = Path("/proc/meminfo")
 SELF = Path("/proc/self")
+DEVICES = Path("/dev")
 
 
 def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
@@ -31,9 +32,19 @@ def available_memory(cgroups: Path = CGROUPS, own: Path = OWN, meminfo: Path = M
     return max(0, min([*limits, _of_host(meminfo)]))
 
 
+def shows_gpu(devices: Path = DEVICES) -> bool:
+    """Whether the kernel shows a GPU of NVIDIA."""
+    return any(devices.glob("nvidia[0-9]*"))
+
+
 def resident_memory() -> int:
     """How many bytes of memory this process holds now."""
     return 1024 * _statistic(SELF / "status", "VmRSS:")
+
+
+def address_space() -> int:
+    """How many bytes of addresses this process has taken, of memory or not."""
+    return 1024 * _statistic(SELF / "status", "VmSize:")
 
 
 class MemoryGrowth:
@@ -48,7 +59,7 @@ class MemoryGrowth:
     bytes = 0
 
     def __enter__(self) -> "MemoryGrowth":
-        _give_back_freed_memory()  # taken anew, it would not show as growth
+        give_back_freed_memory()  # taken anew, it would not show as growth
         with contextlib.suppress(OSError):  # of kernels that cannot: a peak from before may count
             (SELF / "clear_refs").write_text("5")  # the peak begins anew; see proc(5)
         self.resting_bytes = resident_memory()
@@ -59,7 +70,8 @@ class MemoryGrowth:
         self.bytes = max(0, peak - self.resting_bytes)
 
 
-def _give_back_freed_memory() -> None:
+def give_back_freed_memory() -> None:
+    """Give freed memory back to the system."""
     with contextlib.suppress(AttributeError, OSError):  # it is glibc's own function
         ctypes.CDLL(None).malloc_trim(0)
 

@@ -7,16 +7,18 @@ import bisect
 import logging
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from serving import contract, upstream
 from serving.settings import MEGABYTE, MODEL_DIR, Settings
 
-# TensorFlow knows nothing of cgroups' quotas, nor reads the first, which other libraries do
+# OpenVINO is told by the server; TensorFlow knows nothing of cgroups' quotas, nor reads the first,
+# which other libraries do
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # as long as a batch transform job waits for an answer by default
 TIMEOUT_SECONDS = 600
+TWO_WORKERS_MEMORY = 2 << 30  # bytes: the least with which two workers are started by default
 # where SageMaker puts the model: in its folder "model"
 BASE_DIR = "/opt/ml"
 
@@ -28,6 +30,7 @@ class Facts:
     Attributes:
         cpus: how many the server may use.
         memory: free bytes.
+        gpu: whether the kernel shows a GPU.
         inference: the folder of ``handler_service.py``.
         run: the folder for whatever this server writes.
         scripts: the folder of the program ``multi-model-server``.
@@ -37,6 +40,7 @@ class Facts:
 
     cpus: int
     memory: int
+    gpu: bool
     inference: Path
     run: Path
     scripts: Path
@@ -94,7 +98,8 @@ def plan(settings: Settings, environment: Mapping[str, str], facts: Facts) -> La
         model_dir, model_link = None, None
     else:
         model_dir, model_link = _model_folders(variables, facts)
-    complete = _complete(settings, variables, facts, model_link)
+    workers = settings.workers or _default_workers(settings, facts, multi_model)
+    complete = _complete(replace(settings, workers=workers), variables, facts, model_link)
     return Launch(
         environment=complete,
         java_arguments=_java_arguments(settings, variables, facts),
@@ -135,11 +140,30 @@ def _complete(
     return complete
 
 
+def _default_workers(settings: Settings, facts: Facts, multi_model: bool) -> int:
+    """Of each model: two, so that one decodes and encodes images while the other's network runs.
+
+    One where they would do nothing at the same time, where each would take much more memory, or
+    where there is little.
+    """
+    alone = facts.cpus == 1 or multi_model or facts.gpu or settings.engine == "tensorflow"
+    return 1 if alone or facts.memory < TWO_WORKERS_MEMORY else 2
+
+
+def _threads(cpus: int, workers: int) -> int:
+    """Of each worker: as if one of several always decoded or encoded images."""
+    return max(1, cpus // max(1, workers - 1))
+
+
 def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """The variables that suit this server, where the environment does not set them."""
-    threads = settings.threads or max(1, facts.cpus // settings.workers)
-    defaults = dict.fromkeys(THREADS, variables.get("OMP_NUM_THREADS", str(threads))) | {
+    assert settings.workers, "as plan says"
+    threads = str(settings.threads or _threads(facts.cpus, settings.workers))
+    wanted = variables.get("OMP_NUM_THREADS", threads)
+    defaults = dict.fromkeys(THREADS, wanted) | {
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
+        "UNET_THREADS": wanted if wanted.isdigit() else threads,
+        "UNET_CACHE_DIR": str(facts.run / "graphs"),
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.max_payload_mb),
         # the toolkit raises the limit of requests only; an answer comes with headers around it
         "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),

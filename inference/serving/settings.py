@@ -97,14 +97,18 @@ class Settings:
     tile_size: int | None = _variable("UNET_TILE_SIZE", _whole_number(16))  # pixels
     tile_overlap: int | None = _variable("UNET_TILE_OVERLAP", _whole_number(0))  # pixels
     batch_size: int | None = _variable("UNET_BATCH_SIZE", _whole_number(1))
-    precision: str = _variable("UNET_PRECISION", _choice("auto", "float32", "bfloat16"), "auto")
+    engine: str = _variable("UNET_ENGINE", _choice("auto", "openvino", "tensorflow"), "auto")
+    precision: str = _variable(
+        "UNET_PRECISION", _choice("auto", "float32", "bfloat16", "float16", "int8"), "auto"
+    )
     threads: int | None = _variable("UNET_THREADS", _whole_number(1))  # of each worker
+    cache_dir: str | None = _variable("UNET_CACHE_DIR", TEXT)  # of converted models
     metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)
     default_accept: str | None = _variable("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", TEXT)
     log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", LOG_LEVEL, logging.INFO)
     max_payload_mb: int = _variable("SAGEMAKER_MAX_PAYLOAD_IN_MB", _whole_number(1), 100)
-    workers: int = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1), 1)
+    workers: int | None = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":

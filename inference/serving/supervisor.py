@@ -23,7 +23,7 @@ from typing import NoReturn
 
 import psutil
 
-from segmentation.machine import available_cpus, available_memory
+from segmentation.machine import available_cpus, available_memory, shows_gpu
 from serving import contract, load_errors, upstream
 from serving.errors import ServerFailed
 from serving.launch import Facts, Launch, argument_file, plan
@@ -97,6 +97,7 @@ def _survey(inference: Path, run: Path) -> Facts:
     return Facts(
         cpus=available_cpus(),
         memory=available_memory(),
+        gpu=shows_gpu(),
         inference=inference,
         run=run,
         scripts=Path(sysconfig.get_path("scripts")),

@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
-"""Pack a model into the model.tar.gz that SageMaker takes, after trying that it can be served."""
+"""Pack a model, and its graph, into the model.tar.gz that SageMaker takes, after trying that it can
+be served.
+"""
 
 import gzip
 import hashlib
@@ -14,6 +16,7 @@ from tqdm import tqdm
 
 from aws.lib.cli import Aws, command, s3_location
 
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 EXAMPLE = """scripts/aws/package.py models/unet-membrane --output s3://my-bucket/models/
 scripts/aws/package.py cells.keras --code code/ --output model.tar.gz"""
 
@@ -31,17 +34,20 @@ scripts/aws/package.py cells.keras --code code/ --output model.tar.gz"""
     metavar="S3_OR_FILE",
     help="s3://bucket/prefix/ (named by content), s3://bucket/key or a file",
 )
-def main(region, model, code, output):
+@click.option("--int8", "images", type=FOLDER, help="images to calibrate a graph in int8 on")
+@click.option("--labels", type=FOLDER, help="of these images, to compare scores, too")
+def main(region, model, code, output, images, labels):
     """Pack MODEL, a file or a folder, with the model at the root and code/ beside it.
 
     Below a prefix that ends in / the artifact is named by what is in it, so that a new model has a
-    new name and scripts/aws/deploy.py sees that it has changed.
+    new name and scripts/aws/deploy.py sees that it has changed. The graph that the server runs is
+    packed, too; --int8 adds one in int8, as scripts/models/prepare.py does.
     """
     files = collect(model, code)
     has_own_loader = "code/inference.py" in files
     with tempfile.TemporaryDirectory() as folder:
         if not has_own_loader:
-            check(files, Path(folder))
+            files |= prepare(files, Path(folder), images, labels)
         artifact = Path(folder, "model.tar.gz")
         pack(files, artifact)
         if has_own_loader:
@@ -77,15 +83,24 @@ def _files_below(folder: Path) -> dict[str, Path]:
     return files
 
 
-def check(files: dict[str, Path], folder: Path) -> None:
-    """Load the model as the server will.
+def prepare(
+    files: dict[str, Path], folder: Path, images: Path | None = None, labels: Path | None = None
+) -> dict[str, Path]:
+    """Convert the model as the server would, and load it as the server will.
+
+    Args:
+        files: name in the artifact -> file.
+        folder: for the graph.
+        images, labels: for a graph in int8; see ``models.lib.int8``.
+
+    Returns:
+        Name in the artifact -> file, of the graph that the server then need not make.
 
     Raises:
         click.ClickException: it could not be served.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow reads it when it is imported
+    from segmentation import artifacts
     from segmentation.errors import SegmentationError
-    from segmentation.networks.hardware import FLOAT32
     from segmentation.running.segmenter import load
     from serving.settings import named
 
@@ -95,12 +110,19 @@ def check(files: dict[str, Path], folder: Path) -> None:
         (place / name).symlink_to(path.absolute())
     try:
         filename = os.environ.get("UNET_MODEL_FILENAME")
-        network = load(place, filename, precision=FLOAT32).network
+        graph = artifacts.prepare(place, filename)
+        network = load(place, filename).network
     except SegmentationError as exc:
         raise click.ClickException(f"the model could not be served: {named(str(exc))}") from exc
+    if images:
+        from models.lib import int8
+
+        for name, value in int8.add(place, graph, images, labels).items():
+            click.echo(f"{name}: {value}", err=True)
     size = f"{network.height}×{network.width}" if network.height else "any size"
     kind = f"channels {network.channels}, classes {network.classes}"
     click.echo(f"{network.name}: {size}, {kind}", err=True)
+    return {str(path.relative_to(place)): path for path in graph.glob("*")}
 
 
 def pack(files: dict[str, Path], artifact: Path) -> None:

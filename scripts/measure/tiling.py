@@ -16,7 +16,7 @@ from segmentation.answers import Probability
 from segmentation.images import Images, from_array
 from segmentation.networks import probe
 from segmentation.networks.network import Network
-from segmentation.networks.tune import tune
+from segmentation.networks.tune import Computing, tune
 from segmentation.running.plan import OVERLAP, TILE_SIZE
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, prepare
@@ -50,7 +50,7 @@ def main(
     as tiling.json, and for the default overlap the mask with what differs in red, seams.png.
     """
     spec = ModelSpec.read(model_dir)
-    network = tune(artifacts.load(model_dir), precision, spec.threshold)
+    network = tune(artifacts.load(model_dir), Computing(precision=precision), spec.threshold)
     pictures = [from_array(mosaic(images, side, i)).for_channels(1) for i in range(mosaics)]
     untiled = prepare(network, spec, tile_size=side)
     whole = [cropped(untiled, picture) for picture in pictures]

@@ -13,6 +13,7 @@ from models.lib.scores import agreement, mean_score
 from models.lib.sections import Pair
 from segmentation.answers import Probability
 from segmentation.images import from_array
+from segmentation.networks.tune import Computing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, load
 
@@ -32,9 +33,17 @@ Example:
 @click.option("--on", required=True, help="sections to measure, by position: 20-23")
 @click.option("--choose-on", default="", help="sections that decide the threshold: 0-19")
 @click.option("--synthetic", "count", default=4, show_default=True, help="synthetic sections")
+@click.option("--also", help="a precision to compare with float32: bfloat16, int8, …")
 @click.option("--out", type=click.Path(path_type=Path), help="also write the figures to this JSON")
 def main(
-    model_dir: Path, images: Path, labels: Path, on: str, choose_on: str, count: int, out: Path
+    model_dir: Path,
+    images: Path,
+    labels: Path,
+    on: str,
+    choose_on: str,
+    count: int,
+    also: str | None,
+    out: Path,
 ) -> None:
     """Measure a model on sections with known labels, and choose its threshold.
 
@@ -42,8 +51,8 @@ def main(
     names, which should be those that the model was trained on: the measured ones must not decide
     it. MODEL_DIR holds the model, IMAGES the sections, LABELS their labels.
     """
-    segmenter = load(model_dir, precision="float32")
-    reduced = load(model_dir, precision="bfloat16")
+    segmenter = load(model_dir, computing=Computing(precision="float32"))
+    reduced = load(model_dir, computing=Computing(precision=also)) if also else None
     pairs = sections.read(images, labels)
     threshold = segmenter.spec.threshold
     if choose_on:
@@ -55,7 +64,9 @@ def main(
     }
     result: dict[str, object] = {"threshold": threshold}
     for name, chosen in measured.items():
-        result |= figures(name, chosen, segmenter, reduced, threshold)
+        result |= figures(name, chosen, segmenter, threshold)
+        if reduced:
+            result |= compared(f"{name}, {also}", chosen, segmenter, reduced, threshold)
     text = json.dumps(result, indent=2)
     click.echo(text)
     if out:
@@ -81,18 +92,22 @@ def predict_all(segmenter: Segmenter, pairs: list[Pair], augment: int = 1) -> li
 
 
 def figures(
+    name: str, pairs: list[Pair], segmenter: Segmenter, threshold: float
+) -> dict[str, dict[str, float]]:
+    """The mean scores in float32, and averaged over flips and turns."""
+    return {
+        name: mean_score(predict_all(segmenter, pairs), pairs, threshold),
+        f"{name}, augment=8": mean_score(predict_all(segmenter, pairs, 8), pairs, threshold),
+    }
+
+
+def compared(
     name: str, pairs: list[Pair], segmenter: Segmenter, reduced: Segmenter, threshold: float
 ) -> dict[str, dict[str, float]]:
-    """The mean scores in float32, averaged over flips and turns, and in bfloat16."""
-    plain = predict_all(segmenter, pairs)
-    augmented = predict_all(segmenter, pairs, augment=8)
-    rounded = predict_all(reduced, pairs)
+    """The mean scores in another precision, and how far its masks are those in float32."""
+    plain, rounded = predict_all(segmenter, pairs), predict_all(reduced, pairs)
     same = {"agreement_with_float32": agreement(rounded, plain, threshold)}
-    return {
-        name: mean_score(plain, pairs, threshold),
-        f"{name}, augment=8": mean_score(augmented, pairs, threshold),
-        f"{name}, bfloat16": mean_score(rounded, pairs, threshold) | same,
-    }
+    return {name: mean_score(rounded, pairs, threshold) | same}
 
 
 if __name__ == "__main__":

@@ -320,19 +320,36 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(tmp_path, reas
     (tmp_path / "model.keras").write_bytes(b"nonsense" * 2**17)  # 1 MB
     monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where it locks
+    monkeypatch.setattr(machine, "available_memory", lambda: 200 << 20)
+    with pytest.raises(OutOfMemory):
+        load(tmp_path)
+    assert reason()["code"] == 507
+    assert "needs about 255 MB of memory; 200 MB are left; unload" in reason()["message"]
+
+
+def test_a_model_that_cannot_be_converted_with_the_memory_that_is_left(
+    tmp_path, reason, monkeypatch
+):
+    tiny_models.save(tiny_models.identity(), tmp_path, prepared=False)
     monkeypatch.setattr(machine, "available_memory", lambda: 300 << 20)
     with pytest.raises(OutOfMemory):
         load(tmp_path)
     assert reason()["code"] == 507
-    assert "needs about 405 MB of memory; 300 MB are left; unload" in reason()["message"]
+    assert "needs about 700 MB of memory; 300 MB are left; bring" in reason()["message"]
+
+
+def test_a_prepared_model_needs_no_memory_for_its_conversion(tmp_path, monkeypatch):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    monkeypatch.setattr(machine, "available_memory", lambda: 300 << 20)
+    load(tmp_path)
 
 
 def test_memory_that_ends_while_a_model_is_loaded(tmp_path, reason, monkeypatch):
-    def load_file(path):
+    def load_file(*_):
         raise MemoryError
 
     (tmp_path / "model.keras").touch()
-    monkeypatch.setattr(artifacts, "_load", load_file)
+    monkeypatch.setattr(artifacts.conversion, "load", load_file)
     with pytest.raises(RuntimeError, match="memory"):
         load(tmp_path)
     assert reason()["code"] == 507

@@ -1,9 +1,13 @@
 """Models whose output can be computed by hand."""
 
+import functools
+import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
+
+from segmentation.networks.conversion import convert, readers, store
 
 
 def _pointwise(channels: int, kernel: np.ndarray, activation: str, size=(None, None), batch=None):
@@ -29,7 +33,38 @@ def five_classes():
     return _pointwise(1, np.arange(5.0)[None], "softmax")
 
 
-def save(model: keras.Model, directory: Path) -> Path:
+def save(model: keras.Model, directory: Path, prepared: bool = True) -> Path:
+    """Save a model as ``model.keras`` in a directory.
+
+    Args:
+        prepared: with its graph beside it, as ``scripts/models/prepare.py`` would put it there, but
+            converted in this process and once for equal models: a process takes seconds.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    model.save(directory / "model.keras")
+    path = directory / "model.keras"
+    model.save(path)
+    if prepared:
+        store.beside(path).mkdir()
+        store.write(store.beside(path), _converted(_Key(model)), store.digest(path))
     return directory
+
+
+class _Key:
+    """A model, equal to those of the same layers and weights."""
+
+    def __init__(self, model: keras.Model):
+        self.model = model
+        weights = b"".join(weight.tobytes() for weight in model.get_weights())
+        self._key = (model.to_json(), weights)
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and self._key == other._key
+
+
+@functools.cache
+def _converted(key: _Key) -> convert.Conversion:
+    with tempfile.TemporaryDirectory() as folder:
+        return convert.convert(readers.keras_model(key.model, Path(folder)), "model.keras")

@@ -36,7 +36,7 @@ ROOMS = {
         "segmentation.errors",
         "segmentation.machine",
     },
-    "segmentation.networks": {"segmentation.errors"},
+    "segmentation.networks": {"segmentation.errors", "segmentation.machine"},
     "segmentation.answers": {"segmentation.spec", "segmentation.images", "segmentation.errors"},
     "segmentation.spec": {"segmentation.errors"},
     "segmentation.images": {"segmentation.errors", "segmentation.machine"},

@@ -1,5 +1,6 @@
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from serving.settings import MODEL_DIR, Settings
 FACTS = Facts(
     cpus=8,
     memory=5 << 30,
+    gpu=False,
     inference=Path("/app/inference"),
     run=Path("/tmp/unet-run"),
     scripts=Path("/venv/bin"),
@@ -26,8 +28,10 @@ def launch(**environment):
     ("environment", "threads"),
     [
         ({}, "8"),
-        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}, "2"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}, "8"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}, "4"),
         ({"SAGEMAKER_MODEL_SERVER_WORKERS": "9"}, "1"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "10"}, "1"),
         ({"OMP_NUM_THREADS": "5"}, "5"),
         ({"OMP_NUM_THREADS": ""}, "8"),
         ({"UNET_THREADS": "4"}, "4"),
@@ -36,7 +40,35 @@ def launch(**environment):
 )
 def test_threads_follow_cpus_and_workers(environment, threads):
     variables = launch(**environment).environment
-    assert {variables[name] for name in THREADS} == {threads}
+    assert {variables[name] for name in (*THREADS, "UNET_THREADS")} == {threads}
+
+
+@pytest.mark.parametrize(
+    ("environment", "facts", "workers"),
+    [
+        ({}, {}, "2"),
+        ({}, {"cpus": 1}, "1"),
+        ({}, {"memory": 1 << 30}, "1"),
+        ({}, {"gpu": True}, "1"),
+        ({"UNET_ENGINE": "tensorflow"}, {}, "1"),
+        ({"SAGEMAKER_MULTI_MODEL": "true"}, {}, "1"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": "4"}, {"cpus": 1}, "4"),
+    ],
+)
+def test_two_workers_where_one_can_decode_while_the_other_computes(environment, facts, workers):
+    settings = Settings.from_environment(environment)
+    variables = plan(settings, environment, replace(FACTS, **facts)).environment
+    assert variables["SAGEMAKER_MODEL_SERVER_WORKERS"] == workers
+
+
+def test_threads_that_only_another_library_understands():
+    variables = launch(OMP_NUM_THREADS="4,2").environment
+    assert (variables["OMP_NUM_THREADS"], variables["UNET_THREADS"]) == ("4,2", "8")
+
+
+def test_graphs_are_kept_with_what_else_the_server_writes():
+    assert launch().environment["UNET_CACHE_DIR"] == "/tmp/unet-run/graphs"
+    assert launch(UNET_CACHE_DIR="/mnt/graphs").environment["UNET_CACHE_DIR"] == "/mnt/graphs"
 
 
 def test_answers_may_be_as_large_as_requests():
@@ -48,7 +80,7 @@ def test_empty_variables_count_as_not_set():
     variables = launch(
         SAGEMAKER_MODEL_SERVER_WORKERS="", SAGEMAKER_MAX_PAYLOAD_IN_MB="", ANY_OTHER=""
     ).environment
-    assert variables["SAGEMAKER_MODEL_SERVER_WORKERS"] == "1"
+    assert variables["SAGEMAKER_MODEL_SERVER_WORKERS"] == "2"
     assert variables["SAGEMAKER_MAX_PAYLOAD_IN_MB"] == "100"
     assert "ANY_OTHER" not in variables
 
@@ -129,7 +161,7 @@ def test_in_multi_model_mode_no_model_is_served_at_first():
 
 def test_the_summary_tells_what_is_started():
     assert launch(SAGEMAKER_MODEL_SERVER_WORKERS="2").summary == (
-        "Starting the model server: workers 2, threads of each 4, CPUs 8, free memory 5120 MB."
+        "Starting the model server: workers 2, threads of each 8, CPUs 8, free memory 5120 MB."
     )
 
 

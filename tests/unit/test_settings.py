@@ -31,7 +31,7 @@ def test_log_levels(text, level):
         ("UNET_THRESHOLD", "half", "a number from 0 to 1"),
         ("UNET_MAX_PIXELS", "0", "a whole number of at least 1"),
         ("UNET_MAX_PIXELS", "1e6", "a whole number of at least 1"),
-        ("UNET_PRECISION", "int8", "one of auto, float32, bfloat16"),
+        ("UNET_PRECISION", "int4", "one of auto, float32, bfloat16, float16, int8"),
         (
             "SAGEMAKER_CONTAINER_LOG_LEVEL",
             "LOUD",

@@ -1,22 +1,12 @@
-"""What this machine computes fastest in."""
+"""What this machine has to compute with."""
 
 from pathlib import Path
 
-FLOAT32, BFLOAT16, FLOAT16 = "float32", "bfloat16", "float16"
+from .. import machine
+
+FLOAT32, BFLOAT16, FLOAT16, INT8 = "float32", "bfloat16", "float16", "int8"
 CPU_FLAGS = {"avx512_bf16", "amx_bf16"}
-TENSOR_CORES = (7, 0)  # the compute capability of GPUs from which on they have them
 CPUINFO = Path("/proc/cpuinfo")
-
-
-def fastest_precision() -> str:
-    """float32, bfloat16, or float16 on a GPU."""
-    import tensorflow as tf
-
-    gpus = tf.config.list_physical_devices("GPU")
-    if not gpus:
-        return fastest_on_cpu()
-    details = tf.config.experimental.get_device_details(gpus[0])
-    return FLOAT16 if details.get("compute_capability", (0, 0)) >= TENSOR_CORES else FLOAT32
 
 
 def fastest_on_cpu(cpuinfo: Path = CPUINFO) -> str:
@@ -25,3 +15,12 @@ def fastest_on_cpu(cpuinfo: Path = CPUINFO) -> str:
         if line.startswith("flags"):
             return BFLOAT16 if CPU_FLAGS & set(line.split()) else FLOAT32
     return FLOAT32
+
+
+def has_gpu() -> bool:
+    """Whether TensorFlow can use a GPU; it is imported only where the kernel shows one."""
+    if not machine.shows_gpu():
+        return False
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))

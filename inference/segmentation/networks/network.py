@@ -1,14 +1,12 @@
 """What a network is, before and after an engine has made it ready to run."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import ModelError
-
-RULE = "a model has one input (N, H, W, C) and one output (N, H, W, K) of its height and width"
 
 
 @dataclass(frozen=True)
@@ -20,10 +18,26 @@ class Geometry:
         reach: the largest distance in pixels, along an axis, from an output pixel to an input pixel
             that it depends on; None where the layers do not tell. Tiles that overlap by twice this
             give what the whole image would.
+        everywhere: whether the network looks at the whole image, however large it is, as one does
+            that normalises over it. Tiles then cannot give what the whole image would.
     """
 
     stride: int
     reach: int | None = None
+    everywhere: bool = False
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a network; the attributes are those of ``Network``."""
+
+    name: str
+    channels: int
+    height: int | None
+    width: int | None
+    classes: int
+    batch: int | None
+    geometry: Geometry
 
 
 class Network(Protocol):
@@ -60,24 +74,32 @@ class Network(Protocol):
             MemoryError: there is not enough memory.
         """
 
+    def rest(self) -> None:
+        """Give back the memory that runs took; the next one takes it again."""
+
 
 @dataclass(frozen=True)
-class Source:
+class Source(Description):
     """What an artifact holds, before an engine has made a network of it.
 
     Attributes:
-        function: a Keras model, or what is called like one: float32 (N, H, W, C) intensities ->
-            (N, H, W, K) probabilities.
-        name, channels, height, width, classes, batch: as of ``Network``.
+        graph: an ``openvino.Model`` from float32 (N, H, W, C) intensities to float32 (N, H, W, K)
+            probabilities; None where it could not be converted.
+        int8: such a graph in int8, where it was prepared with one, or None.
+        unconverted: why there is no graph, or empty.
+        load: gives a Keras model, or what is called like one, for TensorFlow to run; None where it
+            cannot run this kind of artifact.
     """
 
-    function: Callable[..., Any]
-    name: str
-    channels: int
-    height: int | None
-    width: int | None
-    classes: int
-    batch: int | None = None
+    graph: Any = None
+    int8: Any = None
+    unconverted: str = ""
+    load: Callable[[], Callable[..., Any]] | None = None
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What is known of its network, by the names of ``Description``."""
+        return {known.name: getattr(self, known.name) for known in fields(Description)}
 
 
 def round_up(length: int, multiple: int) -> int:
@@ -85,28 +107,23 @@ def round_up(length: int, multiple: int) -> int:
     return -(-length // multiple) * multiple
 
 
-def describe(function: Any, name: str = "model") -> Source:
-    """Read the shapes of a Keras model, or of what has ``inputs`` and ``outputs`` as one has.
+def in_batches(
+    run: Callable[[np.ndarray], np.ndarray], images: np.ndarray, batch: int | None
+) -> np.ndarray:
+    """Run any number of images, (N, h, w, C), where a network takes a fixed one at once.
 
-    Raises:
-        ModelError: it does not have one image for its input and one of that size for its output.
+    Args:
+        run: takes ``batch`` images; black ones fill up the last batch.
+        batch: None: any number.
     """
-    inputs, outputs = getattr(function, "inputs", None), getattr(function, "outputs", None)
-    if not inputs or not outputs:
-        raise ModelError(
-            f"{name} is {type(function).__name__}, of unknown inputs and outputs; {RULE}"
-        )
-    shapes = [tuple(tensor.shape) for tensor in (*inputs, *outputs)]
-    came = f"{name} takes {shapes[: len(inputs)]} and gives {shapes[len(inputs) :]}"
-    if len(shapes) != 2 or {len(shape) for shape in shapes} != {4}:
-        raise ModelError(f"{came}; {RULE}; bring another in code/inference.py")
-    (batch, height, width, channels), (_, out_height, out_width, classes) = shapes
-    if channels is None or classes is None:
-        raise ModelError(f"{came}; {RULE}, C and K fixed")
-    for length, out_length in ((height, out_height), (width, out_width)):
-        if length and out_length and length != out_length:
-            raise ModelError(f"{came}; {RULE}; a mask has the image's size")
-    return Source(function, name, channels, height, width, classes, batch)
+    if batch is None:
+        return run(images)
+    results = []
+    for first in range(0, len(images), batch):
+        part = images[first : first + batch]
+        missing = [(0, batch - len(part)), (0, 0), (0, 0), (0, 0)]
+        results.append(run(np.pad(part, missing))[: len(part)])
+    return np.concatenate(results)
 
 
 def try_out(network: Network, images: np.ndarray, what: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """The picture on which networks are compared before they serve, and how masks are compared."""
 
+from collections.abc import Iterator
+
 import numpy as np
 
 SIDE = 256
@@ -17,6 +19,22 @@ def picture(height: int, width: int, channels: int) -> np.ndarray:
     missing = [(0, height - drawn.shape[0]), (0, width - drawn.shape[1])]
     mirrored = np.pad(drawn, missing, mode="symmetric")  # (height, width)
     return np.repeat(mirrored[None, ..., None], channels, axis=-1)
+
+
+def pictures(height: int, width: int, channels: int) -> Iterator[np.ndarray]:
+    """The picture, and others like it: negative, darker, brighter, of less and of more contrast."""
+    cells = picture(height, width, channels)
+    yield cells
+    yield 1 - cells
+    for low, high in ((0, 0.3), (0.7, 1), (0.4, 0.6)):
+        yield low + (high - low) * cells
+    yield np.clip(3 * cells - 1, 0, 1)
+
+
+def has_several_classes(probabilities: np.ndarray, threshold: float) -> bool:
+    """Whether more than one class occurs in the mask of (N, H, W, K) probabilities."""
+    mask = _mask(probabilities, threshold)
+    return bool((mask != mask.flat[0]).any())
 
 
 def _cells(height: int, width: int) -> np.ndarray:

@@ -1,4 +1,9 @@
-"""The engine that runs Keras models and SavedModels by TensorFlow, on CPUs and GPUs."""
+"""The engine that runs Keras models and SavedModels by TensorFlow: on GPUs, and those that OpenVINO
+cannot run.
+
+Precisions of 16 bits come from TensorFlow's own switches, which leave to it what is rounded:
+https://www.tensorflow.org/api_docs/python/tf/config/optimizer/set_experimental_options
+"""
 
 import contextlib
 from collections.abc import Callable
@@ -8,99 +13,75 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from . import geometry, merging
-from .hardware import fastest_precision as fastest_precision  # of ``tune.Engine``
-from .network import Geometry, Source
+from . import hardware
+from .hardware import BFLOAT16, FLOAT16, FLOAT32
+from .network import Description, Source, in_batches
+
+SWITCHES = {
+    FLOAT32: "",
+    BFLOAT16: "auto_mixed_precision_onednn_bfloat16",  # of CPUs
+    FLOAT16: "auto_mixed_precision",  # of GPUs
+}
+TENSOR_CORES = (7, 0)  # the compute capability of GPUs from which on they have them
 
 
 @dataclass(frozen=True)
-class TensorFlowNetwork:
+class TensorFlowNetwork(Description):
     """A network; see ``network.Network``.
 
     Attributes:
         function: from and to tensors, of ``batch`` images.
     """
 
-    name: str
-    channels: int
-    height: int | None
-    width: int | None
-    classes: int
-    batch: int | None
-    geometry: Geometry
     function: Callable[[Any], Any]
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) intensities -> float32 (N, h, w, K) probabilities, 0–1."""
         try:
-            if self.batch is None:
-                return self._run(images)
-            parts = range(0, len(images), self.batch)
-            return np.concatenate([self._run_part(images[i : i + self.batch]) for i in parts])
+            return in_batches(self._run, images, self.batch)
         except tf.errors.ResourceExhaustedError as exc:
             raise MemoryError(str(exc)) from exc
+
+    def rest(self) -> None:
+        """TensorFlow keeps its memory."""
 
     def _run(self, images: np.ndarray) -> np.ndarray:
         return self.function(tf.convert_to_tensor(images)).numpy()
 
-    def _run_part(self, images: np.ndarray) -> np.ndarray:
-        """As ``_run``, of at most a batch; black images fill it up."""
-        assert self.batch
-        missing = [(0, self.batch - len(images)), (0, 0), (0, 0), (0, 0)]
-        return self._run(np.pad(images, missing))[: len(images)]
-
 
 def takes(source: Source) -> bool:
-    return callable(source.function)
+    return source.load is not None
 
 
-def reference(source: Source) -> TensorFlowNetwork:
-    """Not traced: that would take longer than the few runs for which it is made."""
-    return _network(source, _eager(source.function))
+def fastest_precision() -> str:
+    gpus = tf.config.list_physical_devices("GPU")
+    if not gpus:
+        return hardware.fastest_on_cpu()
+    details = tf.config.experimental.get_device_details(gpus[0])
+    return FLOAT16 if details.get("compute_capability", (0, 0)) >= TENSOR_CORES else FLOAT32
 
 
-def plain(source: Source) -> TensorFlowNetwork:
-    return _network(source, _traced(source, source.function))
+def network(source: Source, precision: str, threads: int | None) -> TensorFlowNetwork:
+    """Load an artifact, and trace it once for all sizes.
 
-
-def faster(source: Source, precision: str) -> TensorFlowNetwork:
-    """With merged layers, and in that precision between its two ends.
+    The threads are those of the whole process, which the environment sets.
 
     Raises:
-        ValueError: it has no layers, or some that Keras cannot copy.
+        ModelError: TensorFlow must not run it.
     """
-    if not hasattr(source.function, "layers"):
-        raise ValueError("its layers cannot be copied: it has none")
-    return _network(source, _traced(source, merging.merged(source.function, precision)))
-
-
-def _network(source: Source, function: Callable) -> TensorFlowNetwork:
+    assert source.load, "as takes says"
+    if precision not in SWITCHES:
+        raise ValueError(f"TensorFlow computes in {', '.join(SWITCHES)} here")
     _share_gpu()
-    return TensorFlowNetwork(
-        source.name,
-        source.channels,
-        source.height,
-        source.width,
-        source.classes,
-        source.batch,
-        _geometry(source),
-        function,
-    )
-
-
-def _geometry(source: Source) -> Geometry:
-    of_layers = geometry.of_layers(source.function)
-    return of_layers or Geometry(geometry.tried_stride(source, _eager(source.function)))
-
-
-def _eager(function: Callable) -> Callable[[Any], Any]:
-    return lambda images: tf.cast(function(images, training=False), tf.float32)
-
-
-def _traced(source: Source, function: Callable) -> Callable[[Any], Any]:
-    """One trace serves all sizes."""
+    model = source.load()
+    for switch in filter(None, SWITCHES.values()):
+        tf.config.optimizer.set_experimental_options({switch: SWITCHES[precision] == switch})
     shape = (source.batch, source.height, source.width, source.channels)
-    return tf.function(_eager(function), input_signature=[tf.TensorSpec(shape, tf.float32)])
+    traced = tf.function(
+        lambda images: tf.cast(model(images, training=False), tf.float32),
+        input_signature=[tf.TensorSpec(shape, tf.float32)],
+    )
+    return TensorFlowNetwork(**source.description, function=traced)
 
 
 def _share_gpu() -> None:

@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 
 from .. import artifacts
 from ..networks.network import Network, Source
-from ..networks.tune import AUTO, tune
+from ..networks.tune import Computing, tune
 from ..spec import ModelSpec
 from .budget import Budget
 from .plan import TILE_SIZE, TilePlan, check_tile_size, default_overlap
@@ -53,37 +53,40 @@ class TileSettings(TypedDict, total=False):
 def load(
     model_dir: str | Path,
     filename: str | None = None,
-    precision: str = AUTO,
+    computing: Computing | None = None,
     **tiles: Unpack[TileSettings],
 ) -> Segmenter:
     """Load the model of a directory, and make it ready to run.
 
     Args:
         filename: which of several artifacts to take, relative to ``model_dir``.
-        precision, tiles: as of ``make``.
+        computing, tiles: as of ``make``.
 
     Raises:
         ModelError: the directory holds no model that can be served.
         SettingsError: the model cannot be run as these arguments want it.
     """
     source = artifacts.load(model_dir, filename)
-    return make(source, ModelSpec.read(model_dir), precision, **tiles)
+    return make(source, ModelSpec.read(model_dir), computing, **tiles)
 
 
 def make(
-    source: Source, spec: ModelSpec, precision: str = AUTO, **tiles: Unpack[TileSettings]
+    source: Source,
+    spec: ModelSpec,
+    computing: Computing | None = None,
+    **tiles: Unpack[TileSettings],
 ) -> Segmenter:
     """Make a loaded artifact ready to run.
 
     Args:
-        precision: as of ``tune``.
+        computing: as of ``tune``.
         tiles: as of ``prepare``.
 
     Raises:
         ModelError: the source fails, or its output is no probability per pixel.
         SettingsError: it cannot be run as these arguments want it.
     """
-    return prepare(tune(source, precision, spec.threshold), spec, **tiles)
+    return prepare(tune(source, computing, spec.threshold), spec, **tiles)
 
 
 def prepare(
@@ -134,6 +137,15 @@ def _affordable_side(
 
 def _warn_of_seams(network: Network, plan: TilePlan) -> None:
     """Tiles of a network that looks far would need to be larger than the memory is for."""
+    if network.geometry.everywhere:
+        logger.warning(
+            "%s looks at the whole image, as networks do that normalise over it: images larger "
+            "than %d×%d are cut into tiles, each of which sees itself alone (`tile_size`)",
+            network.name,
+            plan.rows.largest,
+            plan.columns.largest,
+        )
+        return
     wanted = default_overlap(network.geometry)
     for axis in (plan.rows, plan.columns):
         if axis.fixed is None and 2 * axis.margin < wanted:

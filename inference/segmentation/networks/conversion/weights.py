@@ -13,8 +13,8 @@ from typing import Any
 import h5py
 import numpy as np
 
-from ..errors import ModelError
-from . import unet
+from ...errors import ModelError
+from .. import unet
 
 Layer = list[np.ndarray]
 

@@ -12,8 +12,10 @@ from typing import Any
 
 import h5py
 
-from ..errors import ModelError
+from ...errors import ModelError
 from . import weights
+
+MAX_CONFIG_BYTES = 16 << 20
 
 
 def load(path: Path) -> Any:
@@ -25,6 +27,7 @@ def load(path: Path) -> Any:
     """
     if path.suffix.lower() == ".keras":
         with zipfile.ZipFile(path) as archive:
+            _check_length("config.json", archive.getinfo("config.json").file_size, path)
             config = archive.read("config.json").decode()
     else:
         with h5py.File(path, "r") as file:
@@ -32,6 +35,7 @@ def load(path: Path) -> Any:
             if "model_config" not in file.attrs:
                 return weights.load_unet(file)
             config = _text(file.attrs["model_config"])
+            _check_length("model_config", len(config), path)
     _refuse_lambda(config, path)
     import keras  # takes long to import
 
@@ -40,6 +44,14 @@ def load(path: Path) -> Any:
 
 def _text(value: bytes | str) -> str:
     return value.decode() if isinstance(value, bytes) else value
+
+
+def _check_length(what: str, length: int, path: Path) -> None:
+    if length > MAX_CONFIG_BYTES:
+        raise ModelError(
+            f"{path.name} has a {what} of {length:,} bytes; it may have {MAX_CONFIG_BYTES:,}, a "
+            "hundred times as many as that of a usual network; save the model again"
+        )
 
 
 def _refuse_lambda(config: str, path: Path) -> None:

@@ -1,0 +1,80 @@
+"""What runs in the child process: an artifact in, a graph and what is known of it out.
+
+    python -m segmentation.networks.conversion.child PARENT LIMITS… ARTIFACT FOLDER DIGEST
+
+Writes the files of ``store`` into the folder, or ``error.json`` if the artifact is to blame.
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+
+from ...errors import ModelError
+from . import sandbox
+
+ERROR = "error.json"
+OUT_OF_MEMORY = (
+    "resourceexhausted",
+    "bad_alloc",
+    "unable to allocate",
+    "cannot allocate",
+    "file too large",
+)
+KINDS = "a .keras, .h5, .hdf5, .onnx or .tflite file, or a SavedModel folder"
+
+
+def main(arguments: list[str]) -> int:
+    limits, (artifact, folder, digest) = sandbox.enter(arguments)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
+    sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Keras would import it: a second
+    path, target = Path(artifact), Path(folder)
+    try:
+        _convert(path, target, digest, limits)
+    except ModelError as exc:
+        return _failed(target, str(exc))
+    except Exception as exc:  # whatever the libraries raise on a broken file
+        return _failed(target, _reason(exc, path.name, limits))
+    return 0
+
+
+def _convert(path: Path, folder: Path, digest: str, limits: sandbox.Limits) -> None:
+    from . import convert, readers, store
+
+    readers.import_libraries(path)  # before memory is limited: what they take is not the artifact's
+    sandbox.limit_memory(limits)
+    reading = readers.read(path, folder.parent)
+    store.write(folder, convert.convert(reading, path.name), digest)
+
+
+def _reason(exc: Exception, name: str, limits: sandbox.Limits) -> str:
+    from .readers import in_a_line
+
+    if _is_out_of_memory(exc):
+        return (
+            f"{name} needs more than {limits.memory >> 20:,} MB of memory to be converted, more "
+            "than a model of so few bytes may need; it is broken, or hides something"
+        )
+    return (
+        f"{name} cannot be loaded: {in_a_line(exc)}; it must be {KINDS}, whole, "
+        "without custom layers; save it again, or bring a model_fn in code/inference.py"
+    )
+
+
+def _is_out_of_memory(exc: BaseException | None) -> bool:
+    """Libraries wrap it in errors of their own."""
+    while exc:
+        text = f"{type(exc).__name__} {exc}".lower()
+        if isinstance(exc, MemoryError) or any(sign in text for sign in OUT_OF_MEMORY):
+            return True
+        exc = exc.__cause__ or exc.__context__
+    return False
+
+
+def _failed(folder: Path, message: str) -> int:
+    (folder / ERROR).write_text(json.dumps({"message": message}))
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

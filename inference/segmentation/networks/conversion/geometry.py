@@ -1,0 +1,119 @@
+"""How far a network looks, read from its graph."""
+
+import logging
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import openvino as ov
+
+from ..network import Geometry, round_up
+from . import dependence, graphs, readers
+
+logger = logging.getLogger(__name__)
+
+LARGEST_STRIDE = 256
+LEAST_SIDE = 256  # smaller images may be too small for other reasons than the stride
+STRIP = 64  # the other side of images on which the reach is measured, in pixels
+FIRST_LENGTH, LAST_LENGTH = 512, 4096  # of these images
+
+
+def of_graph(model: ov.Model) -> Geometry:
+    """The geometry of a graph from (N, H, W, C) to (N, H, W, K).
+
+    The reach is unknown where an operation is, or where the network looks further than half of
+    LAST_LENGTH; then ``everywhere`` tells which of the two.
+    """
+    batch, height, width, channels = readers.shape_of(model.input(0))
+    assert channels, "it was looked at before"
+
+    def shape(rows: int, columns: int) -> tuple[int, int, int, int]:
+        return batch or 1, height or rows, width or columns, channels
+
+    stride = 1
+    if not (height and width):
+        stride = _stride(model, shape)
+    try:
+        reaches = [_reach(model, shape, stride, axis) for axis in (0, 1)]
+    except (dependence.UnknownOperation, RuntimeError) as exc:  # the latter of OpenVINO
+        logger.info("how far the network looks is not known: %s", exc)
+        return Geometry(stride)
+    if None in reaches:
+        return Geometry(stride, None, everywhere=True)
+    return Geometry(stride, max(reach for reach in reaches if reach is not None))
+
+
+Shape = Callable[[int, int], tuple[int, int, int, int]]
+
+
+def _stride(model: ov.Model, shape: Shape) -> int:
+    accepted = next(
+        (s for s in range(1, LARGEST_STRIDE) if _accepts(model, shape, s)), LARGEST_STRIDE
+    )
+    side = round_up(LEAST_SIDE, accepted * 64)
+    return math.lcm(accepted, *_coarseness(model, shape(side, side)))
+
+
+def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
+    """Whether it takes multiples of the stride, and gives them back in that size."""
+    factor = max(1, LEAST_SIDE // stride)
+    for other in (factor | 1, (factor | 1) + 2):  # two in a row: no common multiple but 1
+        size = shape(stride * other, stride * other)
+        try:
+            copy = model.clone()
+            copy.reshape(list(size))
+        except RuntimeError:  # its operations do not fit each other
+            return False
+        if readers.shape_of(copy.output(0))[1:3] != size[1:3]:
+            return False
+    return True
+
+
+def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[int]:
+    """How many pixels of the image stand for one, wherever convolutions and poolings are."""
+    try:
+        static = graphs.of_size(model, shape)
+    except RuntimeError:
+        return set()
+    found = set()
+    for node in static.get_ops():
+        if node.get_type_name() in dependence.WINDOWS | dependence.POOLINGS | dependence.TRANSPOSED:
+            result = node.output(0).get_partial_shape()
+            if result.is_static and len(result) == 4:
+                for side, length in zip(shape[1:3], result.to_shape()[2:], strict=True):
+                    found.add(Fraction(side, length))
+    return {int(ratio) for ratio in found if ratio.denominator == 1}
+
+
+def _reach(model: ov.Model, shape: Shape, stride: int, axis: int) -> int | None:
+    """Along one axis, in pixels; None where it is longer than can be measured."""
+    length = round_up(FIRST_LENGTH, 2 * stride)
+    while length <= LAST_LENGTH:
+        sides = (length, round_up(STRIP, stride))
+        size = shape(*(sides if axis == 0 else sides[::-1]))
+        spread = dependence.shadow(graphs.of_size(model, size))
+        actual = size[1 + axis]
+        if actual != length:  # it is fixed: whatever it sees is within that
+            first = actual // 2
+            return max(_distance(spread, size, axis, first + i) for i in (0, *_ends(actual)))
+        first = length // 2
+        distances = [_distance(spread, size, axis, first + i) for i in range(stride)]
+        if max(distances) < first - stride:
+            return max(distances)
+        length *= 2
+    return None
+
+
+def _ends(length: int) -> tuple[int, int]:
+    return -(length // 2), length - 1 - length // 2
+
+
+def _distance(spread: Callable[[np.ndarray], np.ndarray], size: Any, axis: int, at: int) -> int:
+    """How far from a row or column of the input pixels lie that depend on it."""
+    images = np.zeros(size, np.float32)
+    images[(slice(None),) * (1 + axis) + (at,)] = 1
+    depends = spread(images).any(axis=tuple(i for i in range(4) if i != 1 + axis))
+    [places] = np.nonzero(depends)
+    return int(np.abs(places - at).max()) if len(places) else 0

@@ -1,0 +1,91 @@
+"""What the other modules need of OpenVINO's graphs, beyond its own interface.
+
+A graph is an ``openvino.Model``: operations (https://docs.openvino.ai/2026/documentation/
+openvino-ir-format/operation-sets.html), each with inputs and outputs, from the parameters to the
+results. Convolutions and poolings in it always have the axes (N, C, H, W).
+"""
+
+import math
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from openvino.passes import ConstantFolding, Manager
+
+CPU = "CPU"
+# compared are values, so that nothing may be rounded
+EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
+
+
+def name_uniquely(model: ov.Model) -> None:
+    """Give each operation a name of its own, so that it is found again in a copy."""
+    seen: Counter[str] = Counter()
+    for operation in model.get_ops():
+        name = operation.get_friendly_name()
+        seen[name] += 1
+        if seen[name] > 1:
+            operation.set_friendly_name(f"{name}#{seen[name]}")
+
+
+def of_size(model: ov.Model, shape: tuple[int, int, int, int]) -> ov.Model:
+    """A copy that takes one size only, with all that depends on the size computed.
+
+    Raises:
+        RuntimeError: its operations do not fit each other in that size.
+    """
+    copy = model.clone()
+    copy.reshape(list(shape))
+    folded(copy)
+    return copy
+
+
+def folded(model: ov.Model) -> None:
+    """Compute, in place, what does not depend on the input."""
+    manager = Manager()
+    manager.register_pass(ConstantFolding())
+    manager.run_passes(model)
+
+
+def largest_tensor(model: ov.Model, shape: tuple[int, int, int, int]) -> int:
+    """How many bytes the largest of its tensors has, for images of that shape.
+
+    Raises:
+        RuntimeError: its operations do not fit each other in that size.
+    """
+    copy = model.clone()
+    copy.reshape(list(shape))
+    sizes = [0]
+    for node in copy.get_ops():
+        for output in node.outputs():
+            if output.get_partial_shape().is_static:
+                numbers = math.prod(output.get_shape())
+                sizes.append(numbers * output.get_element_type().size)
+    return max(sizes)
+
+
+def constant(output: Any) -> np.ndarray | None:
+    """The values of an output that is the same for all images; None where it is not."""
+    node = output.get_node()
+    return node.get_data() if node.get_type_name() == "Constant" else None
+
+
+def replace(old: Any, new: Any) -> None:
+    """Give all that reads one output another one."""
+    for reader in old.get_target_inputs():
+        reader.replace_source_output(new)
+
+
+def fixed_shape(output: Any) -> tuple[int, ...]:
+    return tuple(output.get_shape())
+
+
+def run(model: ov.Model, images: np.ndarray) -> np.ndarray:
+    """Run a graph once, exactly.
+
+    Raises:
+        RuntimeError: it cannot be compiled for images of that shape.
+    """
+    copy = model.clone()
+    copy.reshape(list(images.shape))
+    return ov.Core().compile_model(copy, CPU, EXACT)(images)[0]
