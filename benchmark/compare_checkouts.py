@@ -5,6 +5,7 @@ import contextlib
 import functools
 import os
 import signal
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -20,7 +21,7 @@ from cases import Case, cases, save_models
 from differences import Answer, differences
 from images import EMBEDDED, bodies, picture, save_untrained
 from lib.server import ENTRYPOINT, ServerFailed
-from timing import Row, in_turns
+from timing import Row, in_turns, ratio
 
 PATIENCE = 600  # seconds for one request
 MAX_PIXELS = 512**2
@@ -54,12 +55,47 @@ def main(other: Path, filters: int, rounds: int, times: bool, answers: bool) -> 
 
 def compare_times(entrypoint: Path, folder: Path, filters: int, rounds: int) -> dict[str, dict]:
     """The tables of the embedded model, and of an untrained one with so many filters."""
-    tables = {"embedded model": times_of(entrypoint, EMBEDDED, rounds)}
+    tables = {
+        "start and memory, embedded model": starts_of(entrypoint, folder, max(1, rounds // 10)),
+        "embedded model": times_of(entrypoint, EMBEDDED, rounds),
+    }
     if filters:
         settings = save_untrained(folder, filters)
         few = max(3, rounds // 3)
         tables[f"{filters} filters"] = times_of(entrypoint, folder, few, **settings)
     return tables
+
+
+def starts_of(entrypoint: Path, folder: Path, rounds: int) -> dict[str, Row]:
+    """Start to ready and memory of both, in turns, and the ratio this ÷ other."""
+    figures: dict[str, dict[str, list[float]]] = {}
+    for _ in range(rounds):
+        for name, which in (("this", ENTRYPOINT), ("other", entrypoint)):
+            for figure, value in _start(which, folder).items():
+                figures.setdefault(figure, {}).setdefault(name, []).append(value)
+    return {
+        figure: {name: round(statistics.median(values), 2) for name, values in both.items()}
+        | {"this ÷ other": ratio(both["this"], both["other"])}
+        for figure, both in figures.items()
+    }
+
+
+def _start(entrypoint: Path, folder: Path) -> dict[str, float]:
+    with servers.of_checkout(entrypoint, EMBEDDED) as server:
+        ready, idle = server.start_seconds, server.resident_bytes()
+    with servers.of_checkout(entrypoint, None, **servers.multi_model(folder)) as server:
+        seconds = [servers.load(server, name, EMBEDDED) for name in ("one", "two", "three")]
+        for name in ("one", "two", "three"):
+            body, content_type = bodies(picture())["PNG"]
+            headers = {"Content-Type": content_type}
+            requests.post(f"{server.url}/models/{name}/invoke", body, headers=headers)
+        many = server.resident_bytes()
+    return {
+        "start to ready, s": ready,
+        "idle memory, MB": idle / 1e6,
+        "loading a second model, s": seconds[1],
+        "three models, each asked once, MB": many / 1e6,
+    }
 
 
 def times_of(entrypoint: Path, model_dir: Path, rounds: int, **settings: str) -> dict[str, Row]:
@@ -103,12 +139,10 @@ def count_differences(entrypoint: Path, folder: Path) -> int:
 @contextlib.contextmanager
 def serve_all(models: Mapping[str, Path], entrypoint: Path) -> Iterator[servers.Server]:
     """A server in multi-model mode that holds all models."""
-    multi_model = {"SAGEMAKER_MULTI_MODEL": "true", "UNET_MAX_PIXELS": str(MAX_PIXELS)}
-    with servers.of_checkout(entrypoint, None, **multi_model) as server:
+    settings = {"SAGEMAKER_MULTI_MODEL": "true", "UNET_MAX_PIXELS": str(MAX_PIXELS)}
+    with servers.of_checkout(entrypoint, None, **settings) as server:
         for name, model_dir in models.items():
-            model = {"model_name": name, "url": str(model_dir)}
-            loaded = requests.post(f"{server.url}/models", json=model, timeout=PATIENCE)
-            loaded.raise_for_status()
+            servers.load(server, name, model_dir)
         yield server
 
 

@@ -43,7 +43,7 @@ def bare(
     """Run bare.py in so many processes until the end of the block."""
     with _saved(image) as path, contextlib.ExitStack() as end:
         started = []
-        own = {"TMPDIR": str(path.parent), "TF_NUM_INTRAOP_THREADS": str(threads)}
+        own = {"TMPDIR": str(path.parent), "UNET_THREADS": str(threads)}
         for _ in range(processes):
             process = subprocess.Popen(
                 [sys.executable, HERE / "bare.py", model_dir, path],

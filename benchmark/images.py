@@ -2,14 +2,17 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from models.lib.synthetic import section
+from segmentation import artifacts
 from segmentation.networks import unet
-from segmentation.networks.hardware import BFLOAT16, fastest_precision
+from segmentation.networks.conversion import store
+from segmentation.networks.hardware import BFLOAT16, fastest_on_cpu
 
 EMBEDDED = Path(__file__).resolve().parents[1] / "models" / "unet-membrane"
 
@@ -38,10 +41,24 @@ def png(image: np.ndarray) -> Body:
     return file.getvalue(), "image/png"
 
 
+def tiff(pages: list[np.ndarray]) -> Body:
+    """Images, uint8 (H, W) each, as the pages of a file."""
+    file = io.BytesIO()
+    first, *others = map(Image.fromarray, pages)
+    first.save(file, "TIFF", save_all=True, append_images=others)
+    return file.getvalue(), "image/tiff"
+
+
 def save_untrained(folder: Path, filters: int) -> dict[str, str]:
     """Save a U-Net with random weights; returns the settings to serve it with.
 
     It is as fast as a trained one, but too undecided for the precision ``auto``.
     """
     unet.build(filters=filters).save(folder / "unet.keras")
-    return {"UNET_PRECISION": BFLOAT16} if fastest_precision() == BFLOAT16 else {}
+    artifacts.prepare(folder)
+    return {"UNET_PRECISION": BFLOAT16} if fastest_on_cpu() == BFLOAT16 else {}
+
+
+def not_prepared(model_dir: Path, folder: Path) -> Path:
+    """A copy of a model without its graph, in a new folder."""
+    return shutil.copytree(model_dir, folder, ignore=shutil.ignore_patterns(f"*{store.SUFFIX}"))

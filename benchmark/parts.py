@@ -5,51 +5,116 @@ import functools
 import json
 import re
 import statistics
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
 
 import engines
 import servers
-from images import EMBEDDED, bodies, picture, png
+from images import EMBEDDED, bodies, picture, png, tiff
 from segmentation import machine
 from timing import Row, in_turns, ratio
 
 CLIENTS = (1, 2, 4, 8)
 STOCK = "stock toolkit"
+OURS = {"ours": {}, "ours, one worker": {"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}}
+PAGES, PAGE_SIDE = 20, 256
+MODELS = ("one", "two", "three")
+Figures = dict[str, list[float]]
 
 
-def starts(count: int) -> Row:
-    """From start to ready, where the seconds go, and the first requests after it."""
-    seconds: dict[str, list[float]] = {}
+def starts(models: Mapping[str, Path], count: int) -> dict[str, Row]:
+    """From start to ready, in turns: where the seconds go, memory, and the first requests."""
+    figures: dict[str, Figures] = {name: {} for name in models}
     for _ in range(count):
-        for name, value in _start().items():
-            seconds.setdefault(name, []).append(value)
-    row: Row = {name: round(statistics.median(values), 3) for name, values in seconds.items()}
-    first, following = seconds["first request, s"], seconds["following ones, p50, s"]
-    return row | {"first ÷ following": round(statistics.median(np.divide(first, following)), 2)}
+        for name, model_dir in models.items():
+            _collect(figures[name], _start(model_dir))
+    return {name: _row_of_start(measured) for name, measured in figures.items()}
 
 
-def _start() -> dict[str, float]:
+def _start(model_dir: Path) -> dict[str, float]:
     body = png(picture())
-    with servers.ours(EMBEDDED) as server:
+    with servers.ours(model_dir) as server:
+        idle = server.resident_bytes()
         first = server.post(*body)
         following = statistics.median(server.post(*body) for _ in range(10))
         server.check()
-        logged = re.search(r"ready: ([\d.]+) s for TensorFlow, ([\d.]+) s", server.log())
-        assert logged, "the worker logs what it needed"
-    imports, model = map(float, logged.groups())
+        # of the worker that was ready first: /ping needs no other
+        logged = re.search(r"is ready: ([\d.]+) s to load it", server.log())
+        assert logged, "each worker logs what it needed"
+    load = float(logged[1])
     before, ready = server.first_answer_seconds, server.start_seconds
     return {
         "start to ready, s": ready,
         "until Java answers, s": before,
-        "until the worker runs our code, s": ready - before - imports - model,
-        "TensorFlow's import, s": imports,
-        "model, precision, warm-up, s": model,
+        "until the worker loads, s": ready - before - load,
+        "load and warm-up, s": load,
+        "memory when idle, MB": idle / 1e6,
         "first request, s": first,
         "following ones, p50, s": following,
     }
+
+
+def _row_of_start(figures: Figures) -> Row:
+    first, following = figures["first request, s"], figures["following ones, p50, s"]
+    ratios = np.divide(first, following)
+    return _medians(figures) | {"first ÷ following": round(statistics.median(ratios), 2)}
+
+
+def _collect(figures: Figures, measured: Mapping[str, float]) -> None:
+    for name, value in measured.items():
+        figures.setdefault(name, []).append(value)
+
+
+def _medians(figures: Figures) -> Row:
+    return {name: round(statistics.median(values), 3) for name, values in figures.items()}
+
+
+def multi_model(models: Mapping[str, Path]) -> Row:
+    """Seconds to load the embedded model, and memory with each further one, asked once.
+
+    Args:
+        models: "prepared" and "not prepared".
+    """
+    row: Row = {}
+    body = png(picture())
+    unprepared, prepared = models["not prepared"], models["prepared"]
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        with servers.many(Path(folder)) as server:
+            row["without a model, MB"] = round(server.resident_bytes() / 1e6)
+            row["first load, not prepared, s"] = _load_once(server, unprepared)
+            row["second load, its graph is kept, s"] = _load_once(server, unprepared)
+            row["load, prepared, s"] = _load_once(server, prepared)
+        with servers.many(Path(folder)) as server:
+            for name in MODELS:
+                servers.load(server, name, prepared)
+                server.post(*body, path=f"/models/{name}/invoke")
+                row[f"with {name}, MB"] = round(server.resident_bytes() / 1e6)
+            server.check()
+    return row
+
+
+def _load_once(server: servers.Server, model_dir: Path) -> float:
+    """The seconds that loading a model takes, which is unloaded then."""
+    seconds = servers.load(server, "model", model_dir)
+    servers.unload(server, "model")
+    return round(seconds, 2)
+
+
+def stacks(rounds: int) -> dict[str, Row]:
+    """A page of a stack, as TIFF, beside the same image alone."""
+    page = picture()[:PAGE_SIDE, :PAGE_SIDE]
+    alone, stack = tiff([page]), tiff([page] * PAGES)
+    with servers.ours(EMBEDDED) as server:
+        actions: dict[str, Callable[[], float]] = {
+            f"{PAGE_SIDE}×{PAGE_SIDE} alone": lambda: server.post(*alone),
+            f"a page of {PAGES}": lambda: server.post(*stack) / PAGES,
+        }
+        rows = in_turns(actions, rounds, base="alone", warm_up=5)
+        server.check()
+    return rows
 
 
 def steps(model_dir: Path, rounds: int) -> dict[str, Row]:
@@ -108,32 +173,36 @@ def _beside(server: servers.Server, name: str, model_dir: Path, rounds: int) -> 
 
 
 def several_clients(count: int) -> dict[str, Row]:
-    """512×512 in each format, with the default of one worker."""
+    """512×512 in each format, with the default settings."""
     rows = {}
     with servers.ours(EMBEDDED) as server:
         for name, body in bodies(picture()).items():
-            server.post(*body)
+            servers.at_once(server, body, CLIENTS[-1], CLIENTS[-1])  # warms up all workers
             for clients in CLIENTS:
                 rows[f"{name}, {clients}"] = servers.at_once(server, body, clients, count)
     return rows
 
 
 def eight_clients(model_dir: Path, rounds: int, count: int, **settings: str) -> dict[str, Row]:
-    """Images per second, beside the bare engine: one process with all CPUs, and one per CPU."""
+    """Images per second, beside the bare engine: one process with all CPUs, and one per CPU.
+
+    Servers with the default number of workers, and with one.
+    """
     image, cpus = picture(), machine.available_cpus()
     body = png(image)
     rates: dict[str, list[float]] = {}
     last: dict[str, Row] = {}
     with contextlib.ExitStack() as stack:
-        bare, ours = {}, {}
-        for processes in (1, cpus):
-            name = f"{processes} × {cpus // processes} threads"
-            bare[f"bare engine, {name}"] = stack.enter_context(
+        bare = {
+            f"bare engine, {processes} × {cpus // processes} threads": stack.enter_context(
                 engines.bare(model_dir, image, processes, cpus // processes, **settings)
             )
-            ours[f"ours, {name}"] = stack.enter_context(
-                servers.ours(model_dir, SAGEMAKER_MODEL_SERVER_WORKERS=str(processes), **settings)
-            )
+            for processes in (1, cpus)
+        }
+        ours = {
+            name: stack.enter_context(servers.ours(model_dir, **settings, **workers))
+            for name, workers in OURS.items()
+        }
         for _ in range(rounds):
             for name, engine in bare.items():
                 rates.setdefault(name, []).append(engine.rate(count))

@@ -64,7 +64,7 @@ def _throughput(axis, rows: dict) -> None:
         }
         axis.plot(list(points), list(points.values()), f"{mark}-", label=kind)
     highest = max(row["images/s"] for row in rows.values())
-    axis.set(title="512×512, one worker", xlabel="clients", ylabel="images/s")
+    axis.set(title="512×512, by clients", xlabel="clients", ylabel="images/s")
     axis.set_ylim(0, 1.2 * highest)
     axis.legend()
 

@@ -20,9 +20,9 @@ from tqdm import tqdm
 import parts
 import report
 import servers
-from images import EMBEDDED, save_untrained
+from images import EMBEDDED, not_prepared, save_untrained
 from lib.server import ServerFailed
-from segmentation import machine
+from segmentation import artifacts, machine
 from segmentation.networks.hardware import CPU_FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -80,26 +80,42 @@ def measure(part: Part) -> object:
 def parts_of(plan: Plan, folder: Path) -> list[tuple[str, Part]]:
     """The parts and their names, in the order in which they are measured."""
     few = max(4, plan.rounds // 4)
+    artifacts.prepare(EMBEDDED)
+    models = _both(EMBEDDED, folder / "embedded")
     always: list[tuple[str, Part]] = [
-        ("start", lambda: parts.starts(plan.starts)),
         ("steps", lambda: parts.steps(EMBEDDED, plan.rounds)),
         ("one client", lambda: parts.one_client(EMBEDDED, plan.rounds, plan.rounds)),
         ("several clients", lambda: parts.several_clients(plan.requests)),
         ("eight clients", lambda: parts.eight_clients(EMBEDDED, few, plan.requests)),
+        ("stacks", lambda: parts.stacks(few)),
         ("sizes", lambda: parts.sizes(plan.sizes)),
+        ("multi-model", lambda: parts.multi_model(models)),
     ]
-    return always + (parts_of_everything(plan, folder) if plan.everything else [])
+    if not plan.everything:
+        return [("start", lambda: parts.starts(models, plan.starts)), *always]
+    wide = folder / "wide"
+    wide.mkdir()
+    settings = save_untrained(wide, filters=64)
+    models_64 = {
+        f"{name}, 64 filters": path for name, path in _both(wide, folder / "again").items()
+    }
+    start = ("start", lambda: parts.starts(models | models_64, plan.starts))
+    return [start, *always, *parts_of_everything(plan, wide, settings)]
 
 
-def parts_of_everything(plan: Plan, folder: Path) -> list[tuple[str, Part]]:
+def _both(model_dir: Path, copy: Path) -> dict[str, Path]:
+    """A model as it is, and a copy without its graph."""
+    return {"prepared": model_dir, "not prepared": not_prepared(model_dir, copy)}
+
+
+def parts_of_everything(plan: Plan, wide: Path, settings: dict[str, str]) -> list[tuple[str, Part]]:
     """The full width, and other people's servers."""
-    wide = save_untrained(folder, filters=64)
     return [
-        ("steps, 64 filters", lambda: parts.steps(folder, 12)),
-        ("one client, 64 filters", lambda: parts.one_client(folder, 10, 2, **wide)),
-        ("eight clients, 64 filters", lambda: parts.eight_clients(folder, 3, 8, **wide)),
+        ("steps, 64 filters", lambda: parts.steps(wide, 8)),
+        ("one client, 64 filters", lambda: parts.one_client(wide, 6, 1, **settings)),
+        ("eight clients, 64 filters", lambda: parts.eight_clients(wide, 3, 8, **settings)),
         ("others, JSON", lambda: parts.others(EMBEDDED, plan.rounds)),
-        ("others, JSON, 64 filters", lambda: parts.others(folder, 12, **wide)),
+        ("others, JSON, 64 filters", lambda: parts.others(wide, 6, **settings)),
     ]
 
 

@@ -18,13 +18,14 @@ import psutil
 import requests
 
 from images import Body
-from lib.server import ENTRYPOINT, ServerProcess, free_port
+from lib.server import ENTRYPOINT, START_SECONDS, ServerProcess, free_port
 from timing import Row, percentiles
 
 HERE = Path(__file__).resolve().parent
 PEERS = {"FastAPI": "fastapi_server", "LitServe": "litserve_server", "BentoML": "bentoml_server"}
 PEERS_VENV = HERE.parent / ".venv-peers"
 REQUEST_SECONDS = 1200
+POLL_SECONDS = 0.02
 
 
 class Server(ServerProcess):
@@ -41,13 +42,13 @@ class Server(ServerProcess):
         self._sessions = threading.local()
         self.failures = 0
 
-    def post(self, body: bytes, content_type: str) -> float:
+    def post(self, body: bytes, content_type: str, path: str = "/invocations") -> float:
         """The seconds that a request took, as the client sees it."""
         if not hasattr(self._sessions, "one"):
             self._sessions.one = requests.Session()
         begun = time.perf_counter()
         answer = self._sessions.one.post(
-            f"{self.url}/invocations",
+            f"{self.url}{path}",
             body,
             headers={"Content-Type": content_type, "Accept": content_type},
             timeout=REQUEST_SECONDS,
@@ -66,6 +67,18 @@ class Server(ServerProcess):
         if self.failures:
             raise click.ClickException(f"{self.failures} requests failed:\n{self.log()[-5000:]}")
 
+    def wait_for_workers(self) -> None:
+        """Return as soon as its log says that all workers are ready: for /ping, one suffices.
+
+        Raises:
+            click.ClickException: one was not ready in time.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while not _all_are_ready(self.log()):
+            if time.monotonic() > deadline:
+                raise click.ClickException(f"a worker is not ready:\n{self.log()[-5000:]}")
+            time.sleep(POLL_SECONDS)
+
     def cpu_seconds(self) -> float:
         """CPU time of all its processes, since they began."""
         times = [process.cpu_times() for process in self._family()]
@@ -81,6 +94,15 @@ class Server(ServerProcess):
                     peaks += [1024 * int(kb) for kb in re.findall(r"VmHWM:\s+(\d+)", status)]
         return max(peaks)
 
+    def resident_bytes(self) -> int:
+        """The memory of all its processes; what several share counts once (PSS, see proc(5))."""
+        total = 0
+        for process in self._family():
+            with contextlib.suppress(OSError, psutil.NoSuchProcess):
+                text = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
+                total += sum(1024 * int(kb) for kb in re.findall(r"^Pss:\s+(\d+)", text, re.M))
+        return total
+
     def _family(self) -> list[psutil.Process]:
         return [psutil.Process(self.process.pid), *self.descendants()]
 
@@ -90,11 +112,46 @@ def ours(model_dir: Path, **settings: str) -> AbstractContextManager[Server]:
     return of_checkout(ENTRYPOINT, model_dir, **settings)
 
 
-def of_checkout(
-    entrypoint: Path, model_dir: Path | None, **settings: str
-) -> AbstractContextManager[Server]:
-    """Our server, as it is in the checkout of that entrypoint; None: settings name the model."""
-    return Server.serve(model_dir, entrypoint=entrypoint, ready=True, log=None, **settings)
+def many(folder: Path, **settings: str) -> AbstractContextManager[Server]:
+    """Our server in multi-model mode, with no model."""
+    return of_checkout(ENTRYPOINT, None, **multi_model(folder), **settings)
+
+
+def multi_model(folder: Path) -> dict[str, str]:
+    """The settings of a server that models are loaded into; ``folder`` is for what it keeps."""
+    return {"SAGEMAKER_MULTI_MODEL": "true", "SAGEMAKER_BASE_DIR": str(folder)}
+
+
+def load(server: Server, name: str, model_dir: Path) -> float:
+    """Load a model by a name, in multi-model mode; the seconds that it took."""
+    model = {"model_name": name, "url": str(model_dir)}
+    begun = time.perf_counter()
+    requests.post(f"{server.url}/models", json=model, timeout=REQUEST_SECONDS).raise_for_status()
+    return time.perf_counter() - begun
+
+
+def unload(server: Server, name: str) -> None:
+    """Unload a model, in multi-model mode."""
+    requests.delete(f"{server.url}/models/{name}", timeout=REQUEST_SECONDS).raise_for_status()
+
+
+@contextlib.contextmanager
+def of_checkout(entrypoint: Path, model_dir: Path | None, **settings: str) -> Iterator[Server]:
+    """Our server, as it is in the checkout of that entrypoint, with all its workers ready.
+
+    Args:
+        model_dir: None: models are loaded later, in multi-model mode.
+    """
+    with Server.serve(model_dir, entrypoint=entrypoint, ready=True, log=None, **settings) as server:
+        if model_dir is not None:
+            server.wait_for_workers()
+        yield server
+
+
+def _all_are_ready(log: str) -> bool:
+    """Whether a log of this version, or of an older one, tells of all workers that were started."""
+    started = re.search(r"Starting the model server: workers (\d+)", log)
+    return started is not None and len(re.findall(r"is ready: [\d.]+ s", log)) >= int(started[1])
 
 
 @contextlib.contextmanager

@@ -3,19 +3,22 @@
 
 import functools
 import json
+import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 import numpy as np
+import tensorflow as tf
 
 from segmentation import artifacts
-from segmentation.networks import tensorflow
-from segmentation.networks.hardware import FLOAT32, fastest_precision
+from segmentation.networks import openvino, tensorflow
+from segmentation.networks.conversion import describe, readers
+from segmentation.networks.hardware import BFLOAT16, FLOAT32, fastest_on_cpu
 from segmentation.networks.network import Source
-from segmentation.networks.tune import tune
 from timing import in_turns
 
 Step = Callable[[], object]
@@ -26,7 +29,10 @@ Step = Callable[[], object]
 @click.argument("image", type=click.Path(exists=True, path_type=Path))
 @click.argument("rounds", type=int)
 def main(model_dir: Path, image: Path, rounds: int) -> None:
-    """Print a JSON object: of each step, how long it takes for IMAGE, an NPY file (H, W)."""
+    """Print a JSON object: of each step, how long it takes for IMAGE, an NPY file (H, W).
+
+    The model of MODEL_DIR is one of Keras.
+    """
     intensities = np.load(image)[None, ..., None].astype(np.float32) / 255  # (1, H, W, 1)
     steps = steps_of(artifacts.load(model_dir), intensities)
     busy: dict[str, list[float]] = {name: [] for name in steps}
@@ -40,14 +46,41 @@ def main(model_dir: Path, image: Path, rounds: int) -> None:
 
 def steps_of(source: Source, intensities: np.ndarray) -> dict[str, Step]:
     """The last step first, because the others are compared with it."""
+    assert source.load, "Keras models have it"
+    keras_model: Any = source.load()
+    graph = exported(keras_model, source.name)
     steps: dict[str, Step] = {}
-    for precision in dict.fromkeys((fastest_precision(), FLOAT32)):
-        network = tune(source, precision)
-        steps[f"traced, merged, {precision}"] = functools.partial(network.run, intensities)
-    steps["traced, float32"] = functools.partial(tensorflow.plain(source).run, intensities)
-    keras_model: Any = source.function
-    steps["model.predict"] = functools.partial(keras_model.predict, intensities, verbose=0)
+    for precision in dict.fromkeys((fastest_on_cpu(), FLOAT32)):
+        network = openvino.network(source, precision, None)
+        steps[f"OpenVINO, fused, {precision}"] = functools.partial(network.run, intensities)
+    plain = openvino.network(replace(source, graph=graph), FLOAT32, None)
+    steps["OpenVINO, as exported, float32"] = functools.partial(plain.run, intensities)
+    for precision in dict.fromkeys((fastest_on_cpu(), FLOAT32)):
+        traced = tensorflow.network(source, precision, None)
+        run = functools.partial(traced.run, intensities)
+        steps[f"tf.function, {precision}"] = switched(precision, run)
+    run = functools.partial(keras_model.predict, intensities, verbose=0)
+    steps["model.predict"] = switched(FLOAT32, run)
     return steps
+
+
+def exported(keras_model: Any, name: str) -> Any:
+    """The graph of a Keras model, with nothing fused."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
+        reading = readers.keras_model(keras_model, Path(folder))
+        assert reading.graph is not None, reading.unread
+        return describe.with_our_axes(reading.graph, name)
+
+
+def switched(precision: str, run: Step) -> Step:
+    """Run TensorFlow in a precision: it looks at its switch whenever it is called."""
+    switch = tensorflow.SWITCHES[BFLOAT16]
+
+    def step() -> object:
+        tf.config.optimizer.set_experimental_options({switch: precision == BFLOAT16})
+        return run()
+
+    return step
 
 
 def timed(step: Step, busy: list[float]) -> float:

@@ -19,10 +19,11 @@ UNITS = {
     "MiB": 2**20,
     "GiB": 2**30,
 }
-KILL_WORKER = """
+KILL_WORKERS = """
 import psutil
 java = next(p for p in psutil.process_iter() if p.name() == "java")
-java.children()[0].children()[0].kill()
+for worker in java.children()[0].children():
+    worker.kill()
 """
 
 
@@ -116,9 +117,9 @@ class Container:
         """Run a command in it, and return what the command prints."""
         return docker("exec", self.id, *command)
 
-    def kill_worker(self) -> None:
-        """Send SIGKILL to the process that answers requests."""
-        self.execute("python3", "-c", KILL_WORKER)
+    def kill_workers(self) -> None:
+        """Send SIGKILL to the processes that answer requests."""
+        self.execute("python3", "-c", KILL_WORKERS)
 
     def state(self) -> dict:
         """Whether it runs, its health and its exit code, as ``docker inspect`` shows them."""

@@ -74,7 +74,7 @@ def single_model(image: str, starts: int) -> dict[str, str]:
             post(f"{container.url}/invocations", SAMPLE.read_bytes(), PNG)
             used = in_megabytes(container.memory())
             begun = time.monotonic()
-            container.kill_worker()
+            container.kill_workers()
             wait_until(lambda: answers(container.url), container)
             recovery = time.monotonic() - begun
     spread = f"{min(seconds):.1f}–{max(seconds):.1f}"
@@ -82,7 +82,7 @@ def single_model(image: str, starts: int) -> dict[str, str]:
         f"docker run to ready, of {starts}": f"{statistics.median(seconds):.1f} s ({spread})",
         "memory when idle": f"{idle:.0f} MB",
         "memory after a 512×512 image": f"{used:.0f} MB",
-        "worker killed to the next answer": f"{recovery:.1f} s",
+        "workers killed to the next answer": f"{recovery:.1f} s",
     }
 
 

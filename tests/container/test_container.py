@@ -183,11 +183,11 @@ def test_the_log_level_holds(run, sample):
 # --- faults
 
 
-def test_a_worker_is_killed_in_mid_request(obedient, threads):
+def test_workers_are_killed_in_mid_request(obedient, threads):
     with obedient() as container:
         cut = threads.submit(container.invoke, b"sleep 60", headers=TEXT)
         until(lambda: "begun" in container.execute("ls", "/tmp"))
-        container.kill_worker()
+        container.kill_workers()
         assert cut.result().status_code == 500
         assert container.ping() == 503
         assert container.invoke(b"sleep 0", headers=TEXT).text == "sleep 0"

@@ -88,8 +88,15 @@ def test_thirty_pages_are_as_thirty_images(server):
         np.testing.assert_array_equal(mask, segment(server, page))
 
 
+def test_workers_do_without_tensorflow(server):
+    maps = [Path(f"/proc/{process.pid}/maps").read_text() for process in server.descendants()]
+    assert any("libopenvino.so" in libraries for libraries in maps)
+    assert not any("libtensorflow" in libraries for libraries in maps)
+
+
 def test_tensorflow_has_as_many_threads_as_it_is_given():
-    with serve(MODEL_DIR, UNET_THREADS="7") as server:
+    settings = {"UNET_ENGINE": "tensorflow", "UNET_THREADS": "7"}
+    with serve(MODEL_DIR, SAGEMAKER_MODEL_SERVER_WORKERS="1", **settings) as server:
         tasks = [p for d in server.descendants() for p in Path(f"/proc/{d.pid}/task").iterdir()]
         names = [(task / "comm").read_text().strip() for task in tasks]
     assert names.count("tf_Compute") == 7

@@ -1,59 +1,85 @@
-"""What the layers say, against what a network does when one pixel changes."""
+"""What a graph tells of a network, against what the network does when one pixel changes."""
 
 import keras
 import numpy as np
 import pytest
-from keras import layers
+import tensorflow as tf
+from keras import layers as L
 
-from segmentation.networks import unet
-from segmentation.networks.geometry import of_layers
+from segmentation.networks import openvino, unet
+from segmentation.networks.conversion import convert, readers
+from segmentation.networks.conversion.load import of_keras
+from segmentation.networks.network import Geometry
+from support.sources import of_module, straight
 
-L = layers
+FREE = (None, None)
 
 
-def straight(*chain):
-    image = keras.Input((None, None, 1))
-    x = image
-    for layer in chain:
-        x = layer(x)
-    return keras.Model(image, x)
+def same(filters=1, size=3, **options):
+    return L.Conv2D(filters, size, padding="same", **options)
 
 
 def residual():
     """Two branches of the same stride count once."""
     image = keras.Input((None, None, 1))
-    a = L.Conv2D(2, 3, strides=2, padding="same")(image)
-    a = L.Conv2D(2, 3, padding="same")(a)
+    a = same(2)(same(2, strides=2)(image))
     b = L.Conv2D(2, 1, strides=2)(image)
     return keras.Model(image, L.UpSampling2D(2)(L.Add()([a, b])))
 
 
 def nested():
-    encoder = straight(L.Conv2D(2, 3, padding="same"), L.MaxPooling2D(2), L.MaxPooling2D(2))
-    return straight(encoder, L.UpSampling2D(4), L.Conv2D(1, 3, padding="same"))
+    encoder = straight(same(2), L.MaxPooling2D(2), L.MaxPooling2D(2))
+    return straight(encoder, L.UpSampling2D(4), same())
+
+
+def pooled(*chain, size=FREE, **options):
+    """A convolution, then the mean of the whole image, as some layers change it; multiplied."""
+    image = keras.Input((*size, 1))
+    x = same(4)(image)
+    mean = L.GlobalAveragePooling2D(**options)(x)
+    for layer in chain:
+        mean = layer(mean)
+    return keras.Model(image, L.Conv2D(1, 1)(L.Multiply()([x, mean])))
+
+
+def levels(size=FREE):
+    """What a pixel sees depends on where it lies in the grid of the coarsest level."""
+    down = [same(), L.MaxPooling2D(2), same(), L.MaxPooling2D(2), same()]
+    return straight(*down, L.UpSampling2D(2), same(), L.UpSampling2D(2), same(), size=size)
 
 
 NETWORKS = {
-    "convolution": lambda: straight(L.Conv2D(1, 5, padding="same")),
-    "dilated": lambda: straight(L.Conv2D(1, 3, dilation_rate=3, padding="same")),
-    "flat": lambda: straight(L.Conv2D(1, (1, 7), padding="same")),
+    "convolution": lambda: straight(same(1, 5)),
+    "even": lambda: straight(same(1, 4)),
+    "dilated": lambda: straight(same(dilation_rate=3)),
+    "dilated, separable": lambda: straight(
+        L.SeparableConv2D(1, 3, dilation_rate=2, padding="same"), L.SeparableConv2D(1, 1)
+    ),
+    "flat": lambda: straight(same(1, (1, 7))),
     "separable": lambda: straight(L.SeparableConv2D(1, 3, padding="same")),
+    "groups": lambda: straight(same(4, 1), same(4, 3, groups=2), same(1, 1)),
     "pooling": lambda: straight(L.AveragePooling2D(2), L.UpSampling2D(2)),
     "overlapping pooling": lambda: straight(
         L.AveragePooling2D(3, strides=2, padding="same"), L.UpSampling2D(2)
     ),
+    "largest": lambda: straight(L.MaxPooling2D(3, 1, padding="same"), L.MaxPooling2D(2, 1, "same")),
+    "three": lambda: straight(L.AveragePooling2D(3), L.UpSampling2D(3), same()),
     "bilinear": lambda: straight(
         L.AveragePooling2D(4), L.UpSampling2D(4, interpolation="bilinear")
     ),
-    "transposed": lambda: straight(
-        L.Conv2D(1, 3, strides=2, padding="same"), L.Conv2DTranspose(1, 3, 2, padding="same")
-    ),
+    "transposed": lambda: straight(same(strides=2), L.Conv2DTranspose(1, 3, 2, padding="same")),
     "transposed, wide": lambda: straight(
         L.AveragePooling2D(4), L.Conv2DTranspose(1, 8, 4, padding="same")
     ),
     "padding": lambda: straight(L.ZeroPadding2D(2), L.Conv2D(1, 5)),
+    "padding at one side": lambda: straight(L.ZeroPadding2D(((4, 0), (0, 4))), L.Conv2D(1, 5)),
+    "cropping": lambda: straight(L.ZeroPadding2D(8), same(1, 5), L.Cropping2D(8)),
     "residual": residual,
     "nested": nested,
+    "pointwise": lambda: straight(same(4), L.PReLU(shared_axes=[1, 2]), L.Dense(1)),
+    "levels": levels,
+    "fixed": lambda: levels((48, 64)),
+    "one side fixed": lambda: levels((48, None)),
 }
 
 
@@ -66,29 +92,88 @@ def positive(model):
     return model
 
 
-def measured_reach(model, stride, size=64):
+def measured_reach(network, size=64):
     """The largest distance at which a changed input pixel changes the output."""
+    height, width = network.height or size, network.width or size
     reach = 0
-    for place in range(size // 2, size // 2 + stride):
-        images = np.zeros((2, size, size, 1), np.float32)
-        images[1, place, place] = 1
-        before, after = model(images).numpy()
-        changed = np.nonzero((before != after).any(axis=-1))
-        reach = max(reach, *(np.abs(axis - place).max() for axis in changed))
+    for shift in range(max(network.geometry.stride, 8)):
+        images = np.zeros((2, height, width, 1), np.float32)
+        place = np.array([height // 2 + shift, width // 2 + shift])
+        images[1, *place] = 1
+        before, after = network.run(images)
+        changed = np.argwhere((before != after).any(axis=-1))
+        reach = max(reach, np.abs(changed - place).max())
     return reach
 
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_a_network_does(name):
-    model = positive(NETWORKS[name]())
-    found = of_layers(model)
-    reach = measured_reach(model, found.stride)
-    assert reach <= found.reach <= reach + (4 if name == "bilinear" else 0)
+    network = openvino.network(of_keras(positive(NETWORKS[name]())), "float32", None)
+    assert network.geometry.reach == measured_reach(network)
+    assert not network.geometry.everywhere
 
 
-@pytest.mark.parametrize(("name", "stride"), [("residual", 2), ("nested", 4), ("flat", 1)])
+STRIDES = {
+    "residual": 2,
+    "nested": 4,
+    "flat": 1,
+    "three": 3,
+    "cropping": 1,
+    "dilated": 1,
+    "dilated, separable": 1,
+    "fixed": 1,
+    "one side fixed": 4,
+}
+
+
+@pytest.mark.parametrize(("name", "stride"), STRIDES.items())
 def test_the_stride(name, stride):
-    assert of_layers(NETWORKS[name]()).stride == stride
+    assert of_keras(NETWORKS[name]()).geometry.stride == stride
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda size: straight(same(4), L.GroupNormalization(2), same(), size=size),
+        lambda size: straight(same(4), L.GroupNormalization(-1), same(), size=size),
+        lambda size: straight(L.UnitNormalization(axis=[1, 2, 3]), size=size),
+        lambda size: pooled(L.Reshape((1, 1, 4)), L.Dense(4, "sigmoid"), size=size),
+        lambda size: pooled(L.Dense(2, "relu"), L.Dense(4), size=size, keepdims=True),
+    ],
+    ids=["groups", "instances", "length", "squeeze-excite", "squeeze-excite, kept"],
+)
+def test_what_looks_at_the_whole_image(model):
+    assert of_keras(model(FREE)).geometry == Geometry(1, None, everywhere=True)
+    fixed = of_keras(model((32, 48))).geometry  # no tile can be larger
+    assert 23 <= fixed.reach <= 47
+    assert not fixed.everywhere
+
+
+@pytest.mark.parametrize(
+    "norm", [L.BatchNormalization(), L.LayerNormalization(), L.UnitNormalization(), L.Softmax()]
+)
+def test_what_looks_at_channels_alone(norm):
+    assert of_keras(straight(same(4), norm, same())).geometry == Geometry(1, 2)
+
+
+def test_an_operation_that_is_not_known():
+    einsum = L.EinsumDense("nhwc,cd->nhwd", (None, None, 2))
+    assert of_keras(straight(same(4), einsum)).geometry == Geometry(1, None)
+
+
+class Rearranged(tf.Module):
+    """A convolution of blocks of 2×2 pixels."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def __call__(self, images):
+        blocks = tf.nn.space_to_depth(images, 2)
+        return tf.nn.depth_to_space(tf.nn.conv2d(blocks, tf.ones((3, 3, 4, 4)), 1, "SAME"), 2)
+
+
+def test_blocks_of_pixels(tmp_path):
+    network = openvino.network(of_module(Rearranged(), tmp_path), "float32", None)
+    assert network.geometry == Geometry(2, 3)
+    assert measured_reach(network) == 3
 
 
 def test_the_unet():
@@ -96,14 +181,16 @@ def test_the_unet():
     model = unet.build(1)
     for layer in model.layers:
         if isinstance(layer, L.Conv2D):  # small, so that nothing overflows on the way
-            layer.set_weights(
-                [np.full_like(layer.get_weights()[0], 1 / 3), np.zeros_like(layer.get_weights()[1])]
-            )
-    head = keras.Model(model.input, model.get_layer("head").output)
-    found = of_layers(model)
-    assert (found.stride, found.reach) == (16, measured_reach(head, found.stride, size=512))
+            kernel, bias = layer.get_weights()
+            layer.set_weights([np.full_like(kernel, 1 / 3), np.zeros_like(bias)])
+    assert of_keras(model).geometry == Geometry(16, 123)
+    head = of_keras(keras.Model(model.input, model.get_layer("head").output))
+    network = openvino.network(head, "float32", None)
+    assert network.geometry == Geometry(16, 123)
+    assert measured_reach(network, size=512) == 123
 
 
-@pytest.mark.parametrize("network", [object(), straight(L.GroupNormalization(1))])
-def test_what_cannot_be_told(network):
-    assert of_layers(network) is None
+def test_a_saved_model_tells_the_same(tmp_path):
+    unet.build(1).export(tmp_path, verbose=False)
+    reading = readers.read(tmp_path, tmp_path)
+    assert convert.convert(reading, "it").description.geometry == Geometry(16, 123)

@@ -1,25 +1,30 @@
 """Running a network on images of any size."""
 
+import functools
 from dataclasses import replace
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from segmentation.answers import Mask, Probability
 from segmentation.errors import OutOfMemory
 from segmentation.images import Images, from_array
-from segmentation.networks import tensorflow, unet
-from segmentation.networks.network import describe
-from segmentation.networks.tune import tune
+from segmentation.networks import openvino, tensorflow, unet
+from segmentation.networks.conversion import convert, readers
+from segmentation.networks.conversion.load import of_keras
+from segmentation.networks.network import Geometry, Source
+from segmentation.networks.tune import Computing
 from segmentation.running.plan import TilePlan
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import load, prepare
 from segmentation.spec import ModelSpec
 from support import tiny_models
+from support.sources import straight
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "models" / "unet-membrane"
 SIZES = [(1, 1), (1, 200), (15, 15), (16, 16), (17, 17), (37, 101), (64, 64), (130, 70)]
@@ -31,8 +36,15 @@ def picture(height, width, channels=1, dtype=np.uint8):
 
 
 def segmenter_of(model, **plan):
-    """Of a Keras model, as it is."""
-    return prepare(tensorflow.plain(describe(model)), ModelSpec(), **plan)
+    """Of a Keras model."""
+    return prepare(openvino.network(of_keras(model), "float32", None), ModelSpec(), **plan)
+
+
+def network_of(path):
+    """Of an artifact, converted in this process."""
+    conversion = convert.convert(readers.read(path, path.parent), path.name)
+    source = Source(**vars(conversion.description), graph=conversion.graph)
+    return openvino.network(source, "float32", None)
 
 
 def probabilities(segmenter, pixels, **options):
@@ -42,13 +54,13 @@ def probabilities(segmenter, pixels, **options):
     return predict(segmenter, images, answer, **options).values
 
 
-@pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("fixed", [(None, None), (32, 48)])
-def test_any_size(size, fixed):
+def test_any_size(fixed):
     tile_size = None if fixed[0] else 64
     segmenter = segmenter_of(tiny_models.identity(fixed), tile_size=tile_size, tile_overlap=16)
-    pixels = picture(*size)
-    np.testing.assert_allclose(probabilities(segmenter, pixels), pixels / 255, rtol=1e-5)
+    for size in SIZES:
+        pixels = picture(*size)
+        np.testing.assert_allclose(probabilities(segmenter, pixels), pixels / 255, rtol=1e-5)
 
 
 def test_a_stack_is_as_its_images():
@@ -65,7 +77,7 @@ def test_a_fixed_batch_size(batch):
     np.testing.assert_allclose(probabilities(segmenter, pixels), pixels / 255, rtol=1e-5)
 
 
-def deep_network():
+def deep_model():
     """Two levels of pooling; a pixel sees 11 others to each side at most."""
     keras.utils.set_random_seed(1)
     image = keras.Input((None, None, 1))
@@ -77,28 +89,25 @@ def deep_network():
     return keras.Model(image, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
 
 
+@functools.cache
+def deep_network():
+    return openvino.network(of_keras(deep_model()), "float32", None)
+
+
 @pytest.mark.parametrize("size", [(200, 150), (97, 233), (128, 65)])
 @pytest.mark.parametrize("plan", [{"tile_overlap": 40}, {}])
 @pytest.mark.parametrize("tile", [96, 112])
 def test_tiles_give_what_the_whole_image_gives(size, plan, tile):
     """With an overlap of twice the reach; where the reach is short, that is the default."""
-    model = deep_network()
     pixels = picture(*size)
-    whole = probabilities(segmenter_of(model), pixels)
-    tiled = probabilities(segmenter_of(model, tile_size=tile, **plan), pixels)
-    np.testing.assert_allclose(tiled, whole, atol=1e-5)
+    whole = probabilities(prepare(deep_network(), ModelSpec()), pixels)
+    segmenter = prepare(deep_network(), ModelSpec(), tile_size=tile, **plan)
+    np.testing.assert_allclose(probabilities(segmenter, pixels), whole, atol=1e-5)
 
 
-def test_the_geometry_is_that_of_the_layers():
-    def geometry(model):
-        return tensorflow.plain(describe(model)).geometry
-
-    assert (geometry(unet.build(1)).stride, geometry(unet.build(1)).reach) == (16, 123)
-    assert (geometry(deep_network()).stride, geometry(deep_network()).reach) == (4, 11)
-    assert (geometry(tiny_models.identity()).stride, geometry(tiny_models.identity()).reach) == (
-        1,
-        0,
-    )
+def test_the_geometry_is_that_of_the_network():
+    assert deep_network().geometry == Geometry(4, 11)
+    assert segmenter_of(tiny_models.identity()).network.geometry == Geometry(1, 0)
 
 
 @pytest.mark.parametrize(
@@ -156,15 +165,26 @@ def test_augment_averages_over_flips_and_turns(size, fixed):
     np.testing.assert_allclose(beside, expected, atol=1e-6)
 
 
-def test_memory_that_runs_out_is_said(monkeypatch):
-    segmenter = segmenter_of(tiny_models.identity())
+@pytest.mark.parametrize("engine", [openvino, tensorflow])
+def test_memory_that_runs_out_is_said(monkeypatch, engine):
+    network = engine.network(of_keras(tiny_models.identity()), "float32", None)
+    segmenter = prepare(network, ModelSpec())
 
     def fail(network, images):
-        raise MemoryError
+        if engine is openvino:
+            raise RuntimeError("Exception from src/inference: std::bad_alloc")
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating a tensor")
 
-    monkeypatch.setattr(tensorflow.TensorFlowNetwork, "run", fail)
+    monkeypatch.setattr(type(network), "_run", fail)
     with pytest.raises(OutOfMemory, match=r"1 images of 8×9 need more memory"):
         probabilities(segmenter, picture(8, 9))
+
+
+def test_memory_that_was_given_back_is_taken_again():
+    segmenter, pixels = prepare(deep_network(), ModelSpec()), picture(97, 233)
+    before = probabilities(segmenter, pixels)
+    segmenter.network.rest()
+    np.testing.assert_array_equal(probabilities(segmenter, pixels), before)
 
 
 # --- exactness
@@ -210,26 +230,53 @@ def test_an_overlap_of_twice_the_reach_is_exact_for_any_size(
 
 @pytest.mark.parametrize("weights", ["random", "embedded"])
 def test_a_large_section_is_exact(weights):
-    """Tiles through the network with merged layers, the whole through the one as it is."""
+    """Tiles through the graph, the whole through the Keras model as it is."""
     keras.utils.set_random_seed(4)
     embedded = EMBEDDED / "unet-membrane.keras"
     model = keras.saving.load_model(embedded) if weights == "embedded" else unet.build(filters=16)
-    whole = segmenter_of(model, tile_size=2048)
-    assert difference(whole, (1537, 1023), 512, tune(describe(model), "float32")) < 1e-3
+    source = of_keras(model)
+    exact = tensorflow.network(source, "float32", None)
+    whole = prepare(exact, ModelSpec(), tile_size=2048)
+    network = openvino.network(source, "float32", None)
+    assert difference(whole, (1537, 1023), 512, network) < 1e-3
+
+
+def test_a_saved_model_is_exact(random_unet, tmp_path):
+    keras.utils.set_random_seed(3)  # as that of ``random_unet``
+    unet.build(filters=2).export(tmp_path, verbose=False)
+    assert difference(random_unet, (777, 515), 400, network_of(tmp_path)) < 1e-3
+
+
+@pytest.mark.filterwarnings(r"ignore:\s+Warning.*tf\.lite\.Interpreter is deprecated:UserWarning")
+def test_a_model_of_tensorflow_lite_is_exact(tmp_path):
+    keras.utils.set_random_seed(1)
+    chain = [keras.layers.Conv2D(3, 5, padding="same"), keras.layers.MaxPooling2D(4)]
+    chain += [keras.layers.Conv2DTranspose(1, 4, 4, activation="sigmoid")]
+    model = straight(*chain)
+    model.export(tmp_path / "exported", verbose=False)
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(tmp_path / "exported"))
+    path = tmp_path / "model.tflite"
+    path.write_bytes(converter.convert())
+    network = network_of(path)
+    tiled = prepare(network, ModelSpec(), tile_size=96, tile_overlap=2 * network.geometry.reach)
+    whole = segmenter_of(model)
+    pixels = picture(200, 304)
+    np.testing.assert_allclose(
+        probabilities(tiled, pixels), probabilities(whole, pixels), atol=1e-3
+    )
 
 
 def test_nothing_is_traced_after_the_warm_up():
     """A traced function runs its Python code once for each trace."""
-    model, traces = deep_network(), []
+    model, traces = deep_model(), []
 
-    class Counted:
-        inputs, outputs = model.inputs, model.outputs
+    def counted(images, training):
+        traces.append(images.shape)
+        return model(images, training=training)
 
-        def __call__(self, images, training):
-            traces.append(images.shape)
-            return model(images, training=training)
-
-    segmenter = segmenter_of(Counted(), tile_size=64)
+    source = replace(of_keras(model), load=lambda: counted)
+    network = tensorflow.network(source, "float32", None)
+    segmenter = prepare(network, ModelSpec(), tile_size=64)
     before = len(traces)
     for size in SIZES:
         probabilities(segmenter, picture(*size))
@@ -238,7 +285,7 @@ def test_nothing_is_traced_after_the_warm_up():
 
 
 def test_what_is_loaded_is_frozen_and_ready():
-    segmenter = load(EMBEDDED, precision="float32")
+    segmenter = load(EMBEDDED, computing=Computing(precision="float32"))
     assert (segmenter.network.name, segmenter.network.classes) == ("unet-membrane.keras", 1)
     assert segmenter.spec.class_names == ("membrane", "cell")
     assert segmenter.budget.bytes_per_pixel > 0

@@ -8,8 +8,8 @@ from keras import layers
 from models.lib import synthetic
 from segmentation.answers import Probability
 from segmentation.images import from_array
-from segmentation.networks import tensorflow
-from segmentation.networks.network import describe
+from segmentation.networks import openvino
+from segmentation.networks.conversion.load import of_keras
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import prepare
 from segmentation.spec import ModelSpec
@@ -53,7 +53,7 @@ def network():
     sections = np.stack([synthetic.section(seed, (256, 256))[0] for seed in range(4)])
     for _ in range(10):
         model(sections[..., None] / np.float32(255), training=True)
-    return tensorflow.plain(describe(model))
+    return openvino.network(of_keras(model), "float32", None)
 
 
 def test_the_mask_is_that_of_the_whole_image(network):

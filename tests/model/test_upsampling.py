@@ -1,18 +1,15 @@
 """Upsamplings in graphs: found however they are written, and fused with what reads them."""
 
-import logging
-from collections import Counter
-
 import keras
 import numpy as np
-import openvino as ov
 import pytest
 import tensorflow as tf
 from keras import layers as L
 
-from segmentation.errors import ModelError
 from segmentation.networks import openvino, probe, unet
-from segmentation.networks.conversion import convert, describe, fusing, load, readers
+from segmentation.networks.conversion import load
+from support import sources
+from support.sources import kinds
 
 SIDES = [(1, 1), (1, 5), (7, 4)]  # in strides: not square, and odd
 FUSED, UPSAMPLINGS = "ConvolutionBackpropData", ("Interpolate", "Tile", "Broadcast")
@@ -35,17 +32,12 @@ def convolution(size=3, filters=3, **options):
 
 
 def straight(*chain, size=(None, None)):
-    return randomized(keras.Sequential([keras.Input((*size, 2)), *chain]))
+    return randomized(sources.straight(*chain, size=size, channels=2))
 
 
 def upsampled(*chain, factor=2):
     """Pooled, upsampled, and whatever comes after that."""
     return straight(L.AveragePooling2D(factor), L.UpSampling2D(factor), *chain)
-
-
-def kinds(source):
-    """How often each operation is in its graph."""
-    return Counter(node.get_type_name() for node in source.graph.get_ops())
 
 
 def fused(source):
@@ -219,20 +211,6 @@ def test_a_unet():
     assert (source.geometry.reach, fused(source)) == (123, 4)
 
 
-def test_any_layers():
-    """What is derived from weights, operations, a model called twice, layers in 16 bits."""
-    image = keras.Input((None, None, 1))
-    first = L.Normalization(axis=None)
-    first.adapt(noise(50) * 0.3 + 0.4)
-    x = skip = L.BatchNormalization()(convolution(filters=2, activation="relu")(first(image)))
-    x = convolution(filters=2, dtype="mixed_bfloat16")(x) + skip
-    twice = keras.Sequential([keras.Input((None, None, 2)), convolution(filters=2)])
-    model = keras.Model(image, convolution(1, 1, activation="sigmoid")(twice(twice(x))))
-    image = probe.picture(32, 48, 1)
-    values = openvino.network(load.of_keras(model), "float32", None).run(image)
-    np.testing.assert_allclose(values, model(image), atol=0.03)
-
-
 # --- of TensorFlow
 
 
@@ -271,10 +249,7 @@ class ImagePooling(tf.Module):
 
 
 def source_of(module, folder):
-    tf.saved_model.save(module, str(folder), signatures=module.__call__)
-    conversion = convert.convert(readers.read(folder, folder), "model")
-    assert conversion.graph is not None, conversion.unconverted
-    source = load._of(conversion, None)
+    source = sources.of_module(module, folder)
     assert_same(source, module)
     return source
 
@@ -291,66 +266,3 @@ def test_other_resizing_stays_as_it_is(tmp_path):
 
 def test_one_pixel_for_the_whole_image_is_no_upsampling(tmp_path):
     assert source_of(ImagePooling(), tmp_path).geometry.everywhere
-
-
-# --- what would be wrong is not taken
-
-
-class Halved(keras.Model):
-    """Not what its layers are."""
-
-    def __init__(self):
-        image = keras.Input((None, None, 2))
-        super().__init__(image, convolution(activation="sigmoid")(image))
-
-    def call(self, inputs, training=None, mask=None):
-        return 0.5 * super().call(inputs, training=training, mask=mask)
-
-
-def test_a_model_is_what_its_call_does():
-    converted(Halved())
-
-
-def reading(graph, source):
-    return readers.Reading(graph, "", source, "", readers.graph_shapes(graph))
-
-
-def doubling():
-    images = ov.opset15.parameter([-1, -1, -1, 1], ov.Type.f32)
-    return ov.Model([ov.opset15.multiply(images, np.float32(2))], [images])
-
-
-def test_a_graph_that_differs_from_its_source_is_refused():
-    conversion = convert.convert(reading(doubling(), lambda images: 2.1 * images), "it")
-    assert conversion.graph is None
-    assert "its graph differs from it by 0.1 on a picture" in conversion.unconverted
-    assert convert.convert(reading(doubling(), lambda images: 2 * images), "it").graph is not None
-
-
-def test_a_graph_that_fails_is_refused():
-    not_finite = keras.Sequential([keras.Input((None, None, 1)), L.Rescaling(np.inf)])
-    with pytest.raises(ModelError, match="gives NaN or infinity"):
-        load.of_keras(not_finite)
-    smaller = keras.Sequential([keras.Input((None, None, 1)), convolution(padding="valid")])
-    with pytest.raises(ModelError, match=f"a mask has the image's size; {describe.RULE[:9]}"):
-        load.of_keras(smaller)
-
-
-def zeros(small, *others):
-    return ov.opset15.multiply(fusing_transposed(small, *others), np.float32(0))
-
-
-def fails(*others):
-    raise RuntimeError("does not fit")
-
-
-fusing_transposed = fusing._transposed
-
-
-@pytest.mark.parametrize(("wrong", "why"), [(zeros, "something else"), (fails, "does not fit")])
-def test_what_would_be_wrong_or_fail_is_not_fused(monkeypatch, caplog, wrong, why):
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(fusing, "_transposed", wrong)
-    assert kinds(converted(upsampled(convolution())))[FUSED] == 0
-    assert "its upsamplings stay as they are" in caplog.text
-    assert why in caplog.text

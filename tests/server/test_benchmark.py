@@ -27,7 +27,9 @@ def test_the_quick_benchmark(tmp_path):
         "one client",
         "several clients",
         "eight clients",
+        "stacks",
         "sizes",
+        "multi-model",
     ]
     assert list(result["one client"]) == ["bare engine", "ours, PNG", "ours, NPY", "ours, JSON"]
     for part in ("several clients", "eight clients", "sizes"):

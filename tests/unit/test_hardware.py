@@ -1,8 +1,11 @@
-"""What a CPU computes fastest in."""
+"""What a machine computes fastest in, and on."""
+
+import sys
 
 import pytest
 
-from segmentation.networks.hardware import fastest_on_cpu
+from segmentation import machine
+from segmentation.networks.hardware import fastest_on_cpu, has_gpu
 
 
 @pytest.mark.parametrize(
@@ -23,3 +26,9 @@ def test_a_cpu_without_flags_is_taken_for_a_plain_one(tmp_path):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text("processor\t: 0\nFeatures\t: fp asimd bf16\n")
     assert fastest_on_cpu(cpuinfo) == "float32"
+
+
+def test_tensorflow_is_not_asked_where_the_kernel_shows_no_gpu(monkeypatch):
+    monkeypatch.setattr(machine, "shows_gpu", lambda: False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)  # importing it fails
+    assert not has_gpu()

@@ -1,77 +1,38 @@
-"""The private parts of Keras that we stand on. An upgrade that changes one fails here, by name.
-
-``networks/geometry.py`` and ``networks/merging.py`` read the graph of a model. Where they cannot,
-the server still answers, but slower, and with tiles that overlap by a guess.
-"""
+"""The private parts of Keras that we stand on. An upgrade that changes one fails here, by name."""
 
 import keras
+import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
-
-@pytest.fixture(scope="module")
-def model():
-    image = keras.Input((None, None, 1), name="image")
-    x = layers.Conv2D(2, 3, padding="same", name="convolution")(image)
-    return keras.Model(image, layers.BatchNormalization(name="norm")(x))
+from segmentation.networks.conversion import readers
 
 
-def test_a_tensor_knows_the_layer_that_made_it(model):
-    layer, node, index = model.outputs[0]._keras_history
-    assert (layer, node, index) == (model.get_layer("norm"), 0, 0)
-
-
-def test_a_layer_knows_what_it_was_called_with(model):
-    convolution, norm = model.get_layer("convolution"), model.get_layer("norm")
-    [tensor] = norm._inbound_nodes[0].input_tensors
-    assert tensor._keras_history[0] is convolution
-
-
-def test_a_model_knows_its_nodes(model):
-    nodes = [node for level in model._nodes_by_depth.values() for node in level]
-    assert {node.operation.name for node in nodes} == {"image", "convolution", "norm"}
-
-
-def test_a_node_knows_its_tensors(model):
-    [node] = model._nodes_by_depth[0]
-    assert [id(tensor) for tensor in node.outputs] == [id(model.outputs[0])]
-    assert len(node.input_tensors) == 1
-
-
-def test_a_sequential_model_has_a_functional_one():
-    model = keras.Sequential([keras.Input((4, 4, 1)), layers.Conv2D(2, 3)])
-    assert model._functional._nodes_by_depth
-
-
-def test_an_operation_is_a_layer_without_weights():
+@pytest.fixture
+def bilinear():
     image = keras.Input((None, None, 1))
-    operation, _, _ = (image * 2)._keras_history
-    assert type(operation).__name__ == "Multiply"
-    assert not isinstance(operation, layers.Layer)
+    return keras.Model(image, layers.UpSampling2D(2, interpolation="bilinear")(image))
 
 
-def test_a_model_can_be_taken_for_not_compiled(model):
-    model.compile("adam", "mse")
-    model.compiled = False
-    assert not model.compiled
+def test_interpolating_upsampling_of_free_size_is_not_traced(bilinear, tmp_path):
+    """The reason of ``readers._upsampling_of_free_size``: where this fails, it can go."""
+    with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
+        bilinear.export(tmp_path / "exported", format="tf_saved_model", verbose=False)
 
 
-def test_clone_model_lets_each_layer_be_replaced(model):
-    seen = []
-    copy = keras.models.clone_model(
-        model, clone_function=lambda layer: seen.append(layer.name) or layer, recursive=True
-    )
-    assert {"convolution", "norm"} <= set(seen)
-    assert copy.get_layer("norm") is model.get_layer("norm")
+def test_upsampling_has_one_place_that_resizes(bilinear):
+    image = np.random.default_rng(0).random((1, 3, 4, 1)).astype(np.float32)
+    with readers._upsampling_of_free_size():
+        assert layers.UpSampling2D._resize_images.__module__ == readers.__name__
+        replaced = bilinear(image)
+    np.testing.assert_allclose(replaced, bilinear(image), atol=1e-6)
 
 
-def test_a_normalisation_derives_what_it_computes_with():
-    assert callable(layers.Normalization.finalize_state)
-
-
-def test_a_layer_of_an_activation_is_no_function():
-    """``merging`` leaves alone what may look at more than one pixel."""
-    convolution = layers.Conv2D(1, 1, activation=layers.PReLU())
-    assert isinstance(convolution.activation, layers.Layer)
-    assert layers.Conv2D(1, 1).activation is keras.activations.linear
-    assert layers.Conv2D(1, 1, activation="relu").activation is keras.activations.relu
+def test_a_model_is_exported_for_images_of_any_size(tmp_path):
+    image = keras.Input((None, None, 1))
+    model = keras.Model(image, layers.Conv2D(1, 3)(image))
+    model.export(tmp_path / "exported", format="tf_saved_model", verbose=False)
+    signature = tf.saved_model.load(str(tmp_path / "exported")).signatures["serving_default"]
+    [spec] = signature.structured_input_signature[1].values()
+    assert spec.shape.as_list() == [None, None, None, 1]

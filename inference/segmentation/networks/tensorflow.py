@@ -31,9 +31,11 @@ class TensorFlowNetwork(Description):
 
     Attributes:
         function: from and to tensors, of ``batch`` images.
+        precision: that it is called in.
     """
 
     function: Callable[[Any], Any]
+    precision: str = FLOAT32
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) intensities -> float32 (N, h, w, K) probabilities, 0–1."""
@@ -46,6 +48,9 @@ class TensorFlowNetwork(Description):
         """TensorFlow keeps its memory."""
 
     def _run(self, images: np.ndarray) -> np.ndarray:
+        for switch in filter(None, SWITCHES.values()):  # they are looked at in each call
+            is_on = SWITCHES[self.precision] == switch
+            tf.config.optimizer.set_experimental_options({switch: is_on})
         return self.function(tf.convert_to_tensor(images)).numpy()
 
 
@@ -74,14 +79,12 @@ def network(source: Source, precision: str, threads: int | None) -> TensorFlowNe
         raise ValueError(f"TensorFlow computes in {', '.join(SWITCHES)} here")
     _share_gpu()
     model = source.load()
-    for switch in filter(None, SWITCHES.values()):
-        tf.config.optimizer.set_experimental_options({switch: SWITCHES[precision] == switch})
     shape = (source.batch, source.height, source.width, source.channels)
     traced = tf.function(
         lambda images: tf.cast(model(images, training=False), tf.float32),
         input_signature=[tf.TensorSpec(shape, tf.float32)],
     )
-    return TensorFlowNetwork(**source.description, function=traced)
+    return TensorFlowNetwork(**source.description, function=traced, precision=precision)
 
 
 def _share_gpu() -> None:

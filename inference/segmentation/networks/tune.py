@@ -102,8 +102,7 @@ def tune(source: Source, computing: Computing | None = None, threshold: float = 
         logger.info("computing in %s by %s: %s", wanted, name, comparison)
         return rounded
     logger.info("computing in float32 by %s, not in %s: %s", name, wanted, comparison)
-    # a new one: switches of the engine may be as the other one needed them
-    return engine.network(source, FLOAT32, computing.threads)
+    return exact
 
 
 def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:

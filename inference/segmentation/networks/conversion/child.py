@@ -28,33 +28,40 @@ def main(arguments: list[str]) -> int:
     limits, (artifact, folder, digest) = sandbox.enter(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Keras would import it: a second
-    path, target = Path(artifact), Path(folder)
+    from . import readers
+
+    path = Path(artifact)
+    readers.import_libraries(path)  # before memory is limited: what they take is not the artifact's
+    sandbox.limit_memory(limits)
+    return work(path, Path(folder), digest, limits)
+
+
+def work(path: Path, folder: Path, digest: str, limits: sandbox.Limits) -> int:
+    """Convert an artifact; returns the exit status."""
+    from . import convert, readers, store
+
     try:
-        _convert(path, target, digest, limits)
+        reading = readers.read(path, folder.parent)
+        store.write(folder, convert.convert(reading, path.name), digest)
     except ModelError as exc:
-        return _failed(target, str(exc))
+        return _failed(folder, str(exc))
     except Exception as exc:  # whatever the libraries raise on a broken file
-        return _failed(target, _reason(exc, path.name, limits))
+        if _is_out_of_memory(exc):
+            return _failed(folder, _too_large(path.name, limits), of_memory=True)
+        return _failed(folder, _broken(exc, path.name))
     return 0
 
 
-def _convert(path: Path, folder: Path, digest: str, limits: sandbox.Limits) -> None:
-    from . import convert, readers, store
-
-    readers.import_libraries(path)  # before memory is limited: what they take is not the artifact's
-    sandbox.limit_memory(limits)
-    reading = readers.read(path, folder.parent)
-    store.write(folder, convert.convert(reading, path.name), digest)
+def _too_large(name: str, limits: sandbox.Limits) -> str:
+    return (
+        f"{name} needs more than {limits.memory >> 20:,} MB of memory to be converted, which is "
+        "what a model of its size may take; it is broken, or hides something"
+    )
 
 
-def _reason(exc: Exception, name: str, limits: sandbox.Limits) -> str:
+def _broken(exc: Exception, name: str) -> str:
     from .readers import in_a_line
 
-    if _is_out_of_memory(exc):
-        return (
-            f"{name} needs more than {limits.memory >> 20:,} MB of memory to be converted, more "
-            "than a model of so few bytes may need; it is broken, or hides something"
-        )
     return (
         f"{name} cannot be loaded: {in_a_line(exc)}; it must be {KINDS}, whole, "
         "without custom layers; save it again, or bring a model_fn in code/inference.py"
@@ -71,8 +78,8 @@ def _is_out_of_memory(exc: BaseException | None) -> bool:
     return False
 
 
-def _failed(folder: Path, message: str) -> int:
-    (folder / ERROR).write_text(json.dumps({"message": message}))
+def _failed(folder: Path, message: str, of_memory: bool = False) -> int:
+    (folder / ERROR).write_text(json.dumps({"message": message, "of_memory": of_memory}))
     return 1
 
 

@@ -17,7 +17,7 @@ from ...errors import ModelError, OutOfMemory
 from ..network import Source
 from . import child, sandbox, store
 from .convert import Conversion, convert
-from .readers import KERAS_SUFFIXES, keras_model
+from .readers import KERAS_SUFFIXES, Reading, keras_model
 
 logger = logging.getLogger(__name__)
 
@@ -86,9 +86,21 @@ def of_keras(model: Any, name: str = "model") -> Source:
         ModelError: it is no model from images to images, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        conversion = convert(keras_model(model, Path(folder)), name)
+        return of_reading(keras_model(model, Path(folder)), name, lambda: model)
+
+
+def of_reading(reading: Reading, name: str, loader: Callable[[], Any] | None) -> Source:
+    """Make a graph of what was read in this process.
+
+    Args:
+        loader: gives what TensorFlow runs; None: it cannot run this kind.
+
+    Raises:
+        ModelError: as ``of_keras``.
+    """
+    conversion = convert(reading, name)
     _log(name, conversion)
-    return _of(conversion, lambda: model)
+    return _of(conversion, loader)
 
 
 def convert_into(path: Path, folder: Path, wanted: str) -> Conversion:
@@ -121,8 +133,8 @@ def convert_into(path: Path, folder: Path, wanted: str) -> Conversion:
         conversion = store.read(target, wanted, path.name)
         assert conversion, "the child wrote it"
         return conversion
-    message = _why(target, status, path.name, limits)
-    raise OutOfMemory(message) if memory < needed else ModelError(message)
+    message, of_memory = _why(target, status, path.name, limits)
+    raise OutOfMemory(message) if of_memory and memory < needed else ModelError(message)
 
 
 def _converted(path: Path, wanted: str, cache: Path | None) -> Conversion:
@@ -141,12 +153,14 @@ def _one_at_a_time(cache: Path) -> Iterator[None]:
         yield
 
 
-def _why(folder: Path, status: int, name: str, limits: sandbox.Limits) -> str:
+def _why(folder: Path, status: int, name: str, limits: sandbox.Limits) -> tuple[str, bool]:
+    """Why a conversion failed, and whether that may be for want of memory."""
     try:
-        return json.loads((folder / child.ERROR).read_text())["message"]
+        error = json.loads((folder / child.ERROR).read_text())
+        return error["message"], error["of_memory"]
     except (OSError, ValueError, KeyError):
         why = sandbox.what_ended(status, limits)
-        return f"{name} cannot be converted: it {why}; it is broken, or hides something"
+        return f"{name} cannot be converted: it {why}; it is broken, or hides something", True
 
 
 def _source(path: Path, conversion: Conversion) -> Source:

@@ -23,6 +23,7 @@ logger = logging.getLogger(__name__)
 
 PACKAGES = Path(__file__).resolve().parents[3]  # the folder of this package
 PR_SET_PDEATHSIG = 1  # of Linux: prctl(2)
+MAX_LINE = 10_000  # bytes of what it prints
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
@@ -66,7 +67,8 @@ def run(module: str, arguments: Sequence[str], folder: Path, limits: Limits) -> 
     timer.start()
     try:
         assert child.stdout
-        for line in child.stdout:
+        printed = child.stdout
+        for line in iter(lambda: printed.readline(MAX_LINE), b""):
             text = line.decode(errors="replace").strip()
             if text:
                 logger.info("%s", text)

@@ -30,6 +30,7 @@ INT8 = "int8.xml"
 SUFFIX = ".graph"  # of the folder beside an artifact
 FORMAT = 1  # of these files, and of what the converter does: a change makes old ones unfit
 CONVERTERS = ("openvino", "keras", "tensorflow-cpu", "tensorflow")  # of the last two, one is there
+MAX_JSON = 100_000  # bytes
 REMEDY = "prepare the model again, or remove that folder"
 PICTURE_SIDE = 256  # of the image for which a graph's tensors are weighed, in pixels
 LARGEST_TENSOR = 1 << 30  # bytes
@@ -98,10 +99,11 @@ def read(folder: Path, wanted: str, name: str) -> Conversion | None:
         ModelError: it claims to fit, and is broken.
     """
     try:
-        known = json.loads((folder / JSON).read_bytes())
+        with (folder / JSON).open("rb") as file:
+            known = json.loads(file.read(MAX_JSON))
     except FileNotFoundError:
         return None
-    except ValueError as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise ModelError(f"{folder.name}/{JSON} cannot be read: {exc}; {REMEDY}") from exc
     if not isinstance(known, dict) or known.get("digest") != wanted:
         return None
@@ -116,7 +118,15 @@ def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
     geometry = _geometry(told["geometry"])
     graph = int8 = None
     if known["unconverted"]:
-        described = Description(**{**told, "name": name, "geometry": geometry})
+        described = Description(
+            name,
+            int(told["channels"]),
+            _length(told["height"]),
+            _length(told["width"]),
+            int(told["classes"]),
+            _length(told["batch"]),
+            geometry,
+        )
     else:
         graph, described = _read_graph(folder / XML, name, geometry)
         if (folder / INT8).is_file():
@@ -149,6 +159,10 @@ def _check_size(graph: ov.Model, described: Description) -> None:
     taken = graphs.largest_tensor(graph, (described.batch or 1, *size, described.channels))
     if taken > LARGEST_TENSOR:
         raise ValueError(f"one of its tensors has {taken:,} bytes for an image of {size}")
+
+
+def _length(told: Any) -> int | None:
+    return None if told is None else int(told)
 
 
 def _geometry(told: dict[str, Any]) -> Geometry:

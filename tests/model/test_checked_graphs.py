@@ -1,0 +1,143 @@
+"""Graphs are compared with what they were made of, and what differs is not taken."""
+
+import logging
+
+import keras
+import numpy as np
+import openvino as ov
+import pytest
+from keras import layers as L
+
+from segmentation.errors import ModelError
+from segmentation.networks import openvino, probe, unet
+from segmentation.networks.conversion import convert, fusing, load, readers
+from support.sources import kinds, straight
+
+
+def same(filters=2, size=3, **options):
+    return L.Conv2D(filters, size, padding="same", **options)
+
+
+def assert_same(model, atol):
+    """In a size in which it was not compared before."""
+    image = probe.picture(36, 84, 1)
+    values = openvino.network(load.of_keras(model), "float32", None).run(image)
+    np.testing.assert_allclose(values, model(image), atol=atol)
+
+
+def test_any_layers():
+    """What is derived from weights, operations, a model called twice."""
+    first = L.Normalization(axis=None)
+    first.adapt(np.linspace(0, 1, 50))
+    image = keras.Input((None, None, 1))
+    x = skip = L.BatchNormalization()(same(activation="relu")(first(image)))
+    twice = keras.Sequential([keras.Input((None, None, 2)), same()])
+    x = same(1, 1, activation="sigmoid")(twice(twice(keras.ops.relu(same()(x)) + skip)))
+    assert_same(keras.Model(image, x), atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16", "bfloat16"])
+def test_what_was_trained_in_16_bits_is_computed_as_any_other(policy):
+    keras.utils.set_random_seed(1)
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = unet.build(8)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    source = load.of_keras(model)
+    assert (source.geometry.reach, kinds(source)["ConvolutionBackpropData"]) == (123, 4)
+    image = probe.picture(48, 80, 1)
+    values = openvino.network(source, "float32", None).run(image)
+    np.testing.assert_allclose(values, model(image), atol=0.05)
+
+
+@pytest.mark.parametrize(
+    "chain",
+    [
+        [L.ZeroPadding2D(2), same(1, 5), L.Cropping2D(2)],
+        [L.ZeroPadding2D(1), L.AveragePooling2D(3, 1, padding="same"), L.Cropping2D(1)],
+    ],
+    ids=["convolution", "pooling"],
+)
+def test_a_border_before_a_window_of_the_same_size(chain):
+    assert_same(straight(*chain), atol=1e-5)
+
+
+def test_what_openvino_runs_otherwise_is_refused():
+    """It fuses a border with the window after it, and forgets what ``same`` means there."""
+    strided = [L.ZeroPadding2D(2), same(1, strides=2), L.UpSampling2D(2), L.Cropping2D(2)]
+    source = load.of_keras(straight(*strided))
+    assert source.graph is None
+    assert "its graph does not do what it does" in source.unconverted
+
+
+@pytest.mark.parametrize("rate", [2, 3])
+@pytest.mark.parametrize("kind", [L.Conv2D, L.SeparableConv2D])
+def test_dilation_is_a_dilation(rate, kind):
+    model = straight(kind(1, 3, dilation_rate=rate, padding="same"))
+    assert_same(model, atol=1e-5)
+    assert not kinds(load.of_keras(model))["SpaceToBatch"]
+
+
+class Halved(keras.Model):
+    """Not what its layers are."""
+
+    def __init__(self):
+        image = keras.Input((None, None, 1))
+        super().__init__(image, same(activation="sigmoid")(image))
+
+    def call(self, inputs, training=None, mask=None):
+        return 0.5 * super().call(inputs, training=training, mask=mask)
+
+
+def test_a_model_is_what_its_call_does():
+    assert_same(Halved(), atol=1e-5)
+
+
+def reading(graph, source):
+    return readers.Reading(graph, "", source, "", readers.graph_shapes(graph))
+
+
+def doubling():
+    images = ov.opset15.parameter([-1, -1, -1, 1], ov.Type.f32)
+    return ov.Model([ov.opset15.multiply(images, np.float32(2))], [images])
+
+
+def test_a_graph_that_differs_from_its_source_is_refused():
+    conversion = convert.convert(reading(doubling(), lambda images: 2.1 * images), "it")
+    assert conversion.graph is None
+    assert "its graph differs from it by 0.1 on a picture" in conversion.unconverted
+    assert convert.convert(reading(doubling(), lambda images: 2 * images), "it").graph is not None
+
+
+def test_a_graph_that_fails_is_refused():
+    with pytest.raises(ModelError, match="gives NaN or infinity"):
+        load.of_keras(straight(L.Rescaling(np.inf)))
+
+
+def test_a_mask_of_another_size_is_refused():
+    with pytest.raises(ModelError, match=r"\(None, 254, None, 2\).*a mask has the image's size"):
+        load.of_keras(straight(L.Conv2D(2, 3), size=(256, None)))
+
+
+transposed = fusing._transposed
+
+
+def zeros(*arguments):
+    return ov.opset15.multiply(transposed(*arguments), np.float32(0))
+
+
+def fails(*_):
+    raise RuntimeError("does not fit")
+
+
+@pytest.mark.parametrize(("wrong", "why"), [(zeros, "something else"), (fails, "does not fit")])
+def test_what_would_be_wrong_or_fail_is_not_fused(monkeypatch, caplog, wrong, why):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(fusing, "_transposed", wrong)
+    model = straight(L.MaxPooling2D(2), L.UpSampling2D(2), same())
+    source = load.of_keras(model)
+    assert (kinds(source)["ConvolutionBackpropData"], kinds(source)["Convolution"]) == (0, 1)
+    assert_same(model, atol=1e-5)
+    assert "its upsamplings stay as they are" in caplog.text
+    assert why in caplog.text

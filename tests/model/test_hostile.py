@@ -1,0 +1,248 @@
+"""Artifacts that want more than to be read, and what becomes of whoever reads them."""
+
+import contextlib
+import functools
+import io
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import h5py
+import keras
+import numpy as np
+import psutil
+import pytest
+
+from segmentation import artifacts, machine
+from segmentation.errors import ModelError
+from segmentation.networks.conversion import keras_files, load, sandbox
+from support import bad_artifacts, tiny_models
+from support.serving import until
+
+# Keras warns who saves or loads such models
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`"),
+    pytest.mark.filterwarnings("ignore:Skipping nested container"),
+]
+
+# --- memory and time
+
+
+@pytest.mark.parametrize(
+    ("write", "name", "why"),
+    [
+        ("of_long_configuration", "model.keras", "config.json of 314,572,800 bytes; it may have"),
+        ("of_many_filters", "model.keras", r"needs more than 1,\d* MB of memory"),
+        ("of_many_filters", "model.h5", r"needs more than 1,\d* MB of memory"),
+        ("of_unwritten_weights", "model.weights.h5", r"needs more than 1,\d* MB of memory"),
+    ],
+)
+def test_what_takes_too_much_memory_is_refused_and_costs_this_process_none(
+    write, name, why, tmp_path
+):
+    getattr(bad_artifacts, write)(tmp_path / name)
+    assert (tmp_path / name).stat().st_size < 500_000
+    with machine.MemoryGrowth() as growth, pytest.raises(ModelError, match=f"{name} .*{why}"):
+        artifacts.load(tmp_path)
+    assert growth.bytes < 100 << 20
+
+
+def test_what_takes_too_long_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(sandbox, "Limits", functools.partial(sandbox.Limits, cpu_seconds=3))
+    bad_artifacts.onnx_without_end(tmp_path / "model.onnx")
+    with pytest.raises(ModelError, match=r"model\.onnx .*takes more than 3 s of CPU time"):
+        artifacts.load(tmp_path)
+
+
+# --- the child
+
+
+@pytest.fixture
+def command_line(tmp_path):
+    """Of a child that never ends by itself."""
+    (tmp_path / "graph").mkdir()
+    bad_artifacts.onnx_without_end(tmp_path / "model.onnx")
+    return [str(tmp_path / "model.onnx"), str(tmp_path / "graph"), "digest"]
+
+
+def child_of(process, command_line):
+    """The process of such a child; None: it does not run."""
+    for child in process.children():
+        with contextlib.suppress(psutil.Error):  # it has just ended
+            if command_line[0] in child.cmdline():
+                return child
+    return None
+
+
+def run(command_line, seconds=600):
+    """Why it ended."""
+    limits = sandbox.Limits(memory=1 << 30, file=1 << 20, seconds=seconds)
+    folder = Path(command_line[1]).parent
+    return sandbox.what_ended(sandbox.run(load.CHILD, command_line, folder, limits), limits)
+
+
+@contextlib.contextmanager
+def running(command_line):
+    """Its process; and a list in which why it ended will stand."""
+    ends: list[str] = []
+    thread = threading.Thread(target=lambda: ends.append(run(command_line)))
+    thread.start()
+    try:
+        until(lambda: child_of(psutil.Process(), command_line))
+        process = child_of(psutil.Process(), command_line)
+        yield process, ends
+    finally:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it was killed before
+            process.kill()
+        thread.join()
+
+
+def test_a_child_that_takes_too_long_is_ended(command_line):
+    assert run(command_line, seconds=1).startswith("takes longer than 1 s")
+
+
+def test_a_child_that_is_killed_ends_alone(command_line):
+    with running(command_line) as (process, ends):
+        process.kill()
+        until(lambda: ends)
+    assert "ended for want of memory" in ends[0]
+
+
+def test_a_child_is_told_nothing_of_the_environment(monkeypatch, command_line):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    with running(command_line) as (process, _):
+        known = process.environ()
+    assert known["TMPDIR"] == known["HOME"] == str(Path(command_line[1]).parent)
+    assert not [name for name in known if name.startswith(("AWS", "UNET", "SAGEMAKER", "PYTEST"))]
+
+
+PARENT = f"""
+import sys
+from pathlib import Path
+from segmentation.networks.conversion import sandbox
+limits = sandbox.Limits(memory=1 << 30, file=1 << 20)
+sandbox.run("{load.CHILD}", sys.argv[1:], Path(sys.argv[2]).parent, limits)
+"""
+
+
+def test_a_child_ends_with_its_parent(command_line):
+    program = [sys.executable, "-c", PARENT, *command_line]
+    with subprocess.Popen(program, env={"PYTHONPATH": str(sandbox.PACKAGES)}) as parent:
+        try:
+            until(lambda: child_of(psutil.Process(parent.pid), command_line))
+            orphan = child_of(psutil.Process(parent.pid), command_line)
+            until(lambda: orphan.rlimit(psutil.RLIMIT_CORE) == (0, 0))  # its limits are set
+        finally:
+            parent.kill()
+    # a system whose first process waits for no orphans keeps them as zombies
+    until(lambda: not orphan.is_running() or orphan.status() == psutil.STATUS_ZOMBIE)
+
+
+# --- code
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_code_in_an_artifact_is_refused(name, tmp_path):
+    bad_artifacts.lambda_model().save(tmp_path / name)
+    with pytest.raises(ModelError, match=r"Lambda layer, which holds code.*; replace it"):
+        keras_files.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_renamed_lambda_is_refused_by_keras(name, tmp_path):
+    """Our own check looks for names; Keras's safe mode must hold where it finds none."""
+
+    def hide(config):
+        config = config.replace('"Lambda"', r'"\u004cambda"')
+        return config.replace('"__lambda__"', r'"\u005f_lambda__"')
+
+    bad_artifacts.with_configuration(tmp_path / name, bad_artifacts.lambda_model(), hide)
+    with pytest.raises((ValueError, TypeError), match=r"(?i)lambda.*unsafe|safe_mode|deserializ"):
+        keras_files.load(tmp_path / name)
+
+
+# --- files of others
+
+
+POINTERS = ["external_link", "external_data", "virtual_data"]
+
+
+@pytest.fixture
+def secret(tmp_path):
+    """A file outside of the model directory, with the weights that artifacts are to point to."""
+    path = tmp_path / "outside" / "secret.h5"
+    path.parent.mkdir()
+    tiny_models.identity().save_weights(path.with_suffix(".weights.h5"))
+    return path.with_suffix(".weights.h5").rename(path)
+
+
+@pytest.mark.parametrize("point", POINTERS)
+@pytest.mark.parametrize("name", ["model.h5", "model.weights.h5"])
+def test_hdf5_that_points_into_another_file_is_refused(point, name, secret, tmp_path):
+    with h5py.File(tmp_path / name, "w") as file:
+        getattr(bad_artifacts, point)(file, "layers/conv2d/vars/0", secret)
+    with pytest.raises(ModelError, match=r"from another file; an artifact is one file; save"):
+        keras_files.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("point", POINTERS)
+def test_a_keras_file_whose_weights_point_into_another_file_is_refused_by_keras(
+    point, secret, tmp_path
+):
+    def change(weights):
+        buffer = io.BytesIO(weights)
+        with h5py.File(buffer, "r+") as file:
+            getattr(bad_artifacts, point)(file, "layers/conv2d/vars/0", secret)
+        return buffer.getvalue()
+
+    tiny_models.identity().save(tmp_path / "model.keras")
+    bad_artifacts.replace_in_zip(tmp_path / "model.keras", "model.weights.h5", change)
+    with pytest.raises(ValueError, match="could not be loaded"):
+        keras_files.load(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_a_vocabulary_in_another_file_is_refused_by_keras(name, tmp_path):
+    """It would become a part of the graph, and the graph would answer what stands in it."""
+    image = keras.Input((None, None, 1), dtype="int64")
+    model = keras.Model(image, keras.layers.IntegerLookup(vocabulary=[1, 2])(image))
+    (tmp_path / "words").write_text("1\n2\n")
+
+    def point(config):
+        known = json.loads(config)
+        known["config"]["layers"][1]["config"]["vocabulary"] = str(tmp_path / "words")
+        return json.dumps(known)
+
+    bad_artifacts.with_configuration(tmp_path / name, model, point)
+    with pytest.raises((ValueError, TypeError), match="file outside of the model archive"):
+        keras_files.load(tmp_path / name)
+
+
+@pytest.mark.parametrize("location", ["../secret", "/{}/secret", "in/../../secret", "link"])
+def test_onnx_that_points_out_of_its_folder_is_refused(location, tmp_path):
+    (tmp_path / "secret").write_bytes(np.zeros(6, np.float32).tobytes())
+    model_dir = tmp_path / "model"
+    (model_dir / "in").mkdir(parents=True)
+    (model_dir / "link").symlink_to("../secret")
+    location = location.format(tmp_path)
+    bad_artifacts.onnx(model_dir / "model.onnx", np.zeros((3, 2), np.float32), True, location)
+    with pytest.raises(ModelError, match="outside the base directory"):
+        artifacts.load(model_dir)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "code", "exported/variables/variables.index"])
+def test_symbolic_links_out_of_the_model_directory_are_refused(name, tmp_path):
+    (tmp_path / "secret").mkdir()
+    link = tmp_path / "model" / name
+    link.parent.mkdir(parents=True)
+    link.symlink_to(tmp_path / "secret")
+    with pytest.raises(ModelError, match=rf"{name} is a symbolic link.*; put the file itself"):
+        artifacts.check_links(tmp_path / "model")
+
+
+def test_symbolic_links_in_the_model_directory_are_followed(tmp_path):
+    (tmp_path / "1").mkdir()
+    (tmp_path / "latest").symlink_to("1")
+    artifacts.check_links(tmp_path)
