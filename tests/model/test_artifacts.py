@@ -1,4 +1,4 @@
-"""Loading: every kind of artifact that people have, and what is wrong with those that are no use."""
+"""Loading: every kind of artifact that people have."""
 
 import shutil
 from pathlib import Path
@@ -9,9 +9,8 @@ import pytest
 import tensorflow as tf
 
 from segmentation import artifacts
-from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
-from segmentation.networks.conversion import convert, keras_files, load, readers, saved_model
+from segmentation.networks.conversion import keras_files, load, readers
 from segmentation.networks.network import Source
 from support import bad_artifacts, tiny_models
 
@@ -101,6 +100,11 @@ def test_onnx(images, channels_first, location, tmp_path, caplog):
     assert "not compared with its source: nothing else here runs ONNX" in caplog.text
 
 
+def lite(network):
+    return tf.lite.TFLiteConverter.from_keras_model(network).convert()
+
+
+@pytest.mark.filterwarnings("ignore:.*tf.lite.Interpreter:UserWarning")
 @pytest.mark.parametrize("size", [(None, None), (32, 48)])
 def test_tensorflow_lite(images, size, tmp_path, caplog):
     network = tiny_models.mean_of_rgb(size)

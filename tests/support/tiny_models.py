@@ -23,9 +23,9 @@ def identity(size=(None, None), batch=None):
     return _pointwise(1, np.ones((1, 1)), "linear", size, batch)
 
 
-def mean_of_rgb():
+def mean_of_rgb(size=(None, None)):
     """The probability of a pixel is the mean of its three channels."""
-    return _pointwise(3, np.full((3, 1), 1 / 3), "linear")
+    return _pointwise(3, np.full((3, 1), 1 / 3), "linear", size)
 
 
 def five_classes():

@@ -54,3 +54,14 @@ def test_memory_of_a_compiled_graph_can_be_released(graph):
     before = request.infer([image])[0].copy()
     request.get_compiled_model().release_memory()
     np.testing.assert_array_equal(request.infer([image])[0], before)
+
+
+def test_a_border_before_a_window_of_the_same_size_loses_its_size():
+    """The reason of ``simplify._write_padding``: where this fails, it can go."""
+    image = ops.parameter([-1, 1, -1, -1], ov.Type.f32)
+    border = np.array([0, 0, 1, 1])
+    padded = ops.pad(image, border, border, "constant", ops.constant(np.float32(0)))
+    weights = ops.constant(np.ones((1, 1, 3, 3), np.float32))
+    window = ops.convolution(padded, weights, [1, 1], [0, 0], [0, 0], [1, 1], "same_upper")
+    compiled = ov.Core().compile_model(ov.Model([window], [image]), openvino.CPU)
+    assert compiled([np.ones((1, 1, 8, 8), np.float32)])[0].shape != (1, 1, 10, 10)

@@ -72,12 +72,18 @@ def network(source: Source, precision: str, threads: int | None) -> TensorFlowNe
     The threads are those of the whole process, which the environment sets.
 
     Raises:
+        ValueError: this machine does not compute in that precision.
         ModelError: TensorFlow must not run it.
     """
     assert source.load, "as takes says"
     if precision not in SWITCHES:
         raise ValueError(f"TensorFlow computes in {', '.join(SWITCHES)} here")
     _share_gpu()
+    on_cpu = not tf.config.list_physical_devices("GPU")
+    if precision == FLOAT16 and on_cpu:
+        raise ValueError("float16 is for GPUs")
+    if precision == BFLOAT16 and not (on_cpu and hardware.fastest_on_cpu() == BFLOAT16):
+        raise ValueError("there is no CPU with instructions for bfloat16")
     model = source.load()
     shape = (source.batch, source.height, source.width, source.channels)
     traced = tf.function(

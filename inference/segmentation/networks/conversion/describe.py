@@ -10,6 +10,7 @@ from ...errors import ModelError
 from ..network import Description, Geometry
 from . import graphs
 from .readers import shape_of
+from .simplify import simplify
 
 RULE = "a model has one input (N, H, W, C) and one output (N, H, W, K) of its height and width"
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
@@ -77,6 +78,7 @@ def with_our_axes(model: ov.Model, name: str) -> ov.Model:
     changed = ov.Model([ops.result(result)], [images], name)
     graphs.name_uniquely(changed)
     graphs.folded(changed)
+    simplify(changed)
     return changed
 
 

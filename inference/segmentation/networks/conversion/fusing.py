@@ -52,7 +52,10 @@ def _fuse(convolution: Any) -> bool:
     ):
         return False
     terms, others, first = [], [], 0
-    for part in _parts(convolution.input_value(0)):
+    parts = _parts(convolution.input_value(0))
+    if any(part.get_partial_shape()[1].is_dynamic for part in parts):
+        return False
+    for part in parts:
         last = first + part.get_partial_shape()[1].get_length()
         factors = upsampling.factors(part.get_node())
         if factors:

@@ -32,11 +32,12 @@ def of_graph(model: ov.Model) -> Geometry:
     def shape(rows: int, columns: int) -> tuple[int, int, int, int]:
         return batch or 1, height or rows, width or columns, channels
 
-    stride = 1
-    if not (height and width):
-        stride = _stride(model, shape)
+    if height and width:
+        stride, period = 1, math.lcm(*_coarseness(model, shape(height, width)))
+    else:
+        stride = period = _stride(model, shape)
     try:
-        reaches = [_reach(model, shape, stride, axis) for axis in (0, 1)]
+        reaches = [_reach(model, shape, period, axis) for axis in (0, 1)]
     except (dependence.UnknownOperation, RuntimeError) as exc:  # the latter of OpenVINO
         logger.info("how far the network looks is not known: %s", exc)
         return Geometry(stride)
@@ -62,8 +63,7 @@ def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
     for other in (factor | 1, (factor | 1) + 2):  # two in a row: no common multiple but 1
         size = shape(stride * other, stride * other)
         try:
-            copy = model.clone()
-            copy.reshape(list(size))
+            copy = graphs.of_size(model, size)
         except RuntimeError:  # its operations do not fit each other
             return False
         if readers.shape_of(copy.output(0))[1:3] != size[1:3]:
@@ -81,33 +81,34 @@ def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[int]:
     for node in static.get_ops():
         if node.get_type_name() in dependence.WINDOWS | dependence.POOLINGS | dependence.TRANSPOSED:
             result = node.output(0).get_partial_shape()
-            if result.is_static and len(result) == 4:
+            # (where pixels are moved to the batch, they are no coarser)
+            if result.is_static and len(result) == 4 and result.to_shape()[0] == shape[0]:
                 for side, length in zip(shape[1:3], result.to_shape()[2:], strict=True):
                     found.add(Fraction(side, length))
     return {int(ratio) for ratio in found if ratio.denominator == 1}
 
 
-def _reach(model: ov.Model, shape: Shape, stride: int, axis: int) -> int | None:
-    """Along one axis, in pixels; None where it is longer than can be measured."""
-    length = round_up(FIRST_LENGTH, 2 * stride)
+def _reach(model: ov.Model, shape: Shape, period: int, axis: int) -> int | None:
+    """Along one axis, in pixels; None where it is longer than can be measured.
+
+    Args:
+        period: after so many pixels, what they see is as before.
+    """
+    length = round_up(FIRST_LENGTH, 2 * period)
     while length <= LAST_LENGTH:
-        sides = (length, round_up(STRIP, stride))
+        sides = (length, round_up(STRIP, period))
         size = shape(*(sides if axis == 0 else sides[::-1]))
         spread = dependence.shadow(graphs.of_size(model, size))
         actual = size[1 + axis]
         if actual != length:  # it is fixed: whatever it sees is within that
-            first = actual // 2
-            return max(_distance(spread, size, axis, first + i) for i in (0, *_ends(actual)))
+            middle = range(actual // 2, min(actual // 2 + period, actual))
+            return max(_distance(spread, size, axis, at) for at in (0, *middle, actual - 1))
         first = length // 2
-        distances = [_distance(spread, size, axis, first + i) for i in range(stride)]
-        if max(distances) < first - stride:
+        distances = [_distance(spread, size, axis, first + i) for i in range(period)]
+        if max(distances) < first - period:
             return max(distances)
         length *= 2
     return None
-
-
-def _ends(length: int) -> tuple[int, int]:
-    return -(length // 2), length - 1 - length // 2
 
 
 def _distance(spread: Callable[[np.ndarray], np.ndarray], size: Any, axis: int, at: int) -> int:

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
@@ -160,7 +161,8 @@ def _why(folder: Path, status: int, name: str, limits: sandbox.Limits) -> tuple[
         return error["message"], error["of_memory"]
     except (OSError, ValueError, KeyError):
         why = sandbox.what_ended(status, limits)
-        return f"{name} cannot be converted: it {why}; it is broken, or hides something", True
+        message = f"{name} cannot be converted: it {why}; it is broken, or hides something"
+        return message, status != -signal.SIGXCPU
 
 
 def _source(path: Path, conversion: Conversion) -> Source:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
+from openvino.frontend import FrontEndManager
 
 from ...errors import ModelError
 from . import saved_model
@@ -64,7 +65,8 @@ def read(path: Path, folder: Path) -> Reading:
         from . import keras_files
 
         return keras_model(keras_files.load(path), folder)
-    graph = ov.Core().read_model(path)
+    frontend = FrontEndManager().load_by_framework(suffix.lstrip("."))  # not by the content
+    graph = frontend.convert(frontend.load(str(path)))
     if suffix == ".tflite":
         return Reading(graph, "", _tensorflow_lite(path), "", graph_shapes(graph))
     reason = "nothing else here runs ONNX"
@@ -110,8 +112,11 @@ def keras_shapes(model: Any) -> tuple[list[tuple], list[tuple]]:
 
 
 def in_a_line(exc: Exception) -> str:
-    """The message of an error of a library."""
-    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:REASON_LENGTH]}"
+    """The message of an error of a library; of a long one both ends, as the reason may be last."""
+    text = " ".join(str(exc).split())
+    if len(text) > REASON_LENGTH:
+        text = f"{text[: REASON_LENGTH // 2]} … {text[-REASON_LENGTH // 2 :]}"
+    return f"{type(exc).__name__}: {text}"
 
 
 def _saved_model(folder: Path) -> Reading:

@@ -77,6 +77,8 @@ def run(module: str, arguments: Sequence[str], folder: Path, limits: Limits) -> 
         timer.cancel()
         child.kill()
         child.wait()
+        if child.stdout:
+            child.stdout.close()
 
 
 def enter(arguments: Sequence[str]) -> tuple[Limits, list[str]]:
@@ -94,7 +96,8 @@ def enter(arguments: Sequence[str]) -> tuple[Limits, list[str]]:
     if os.getppid() != parent:  # it ended before it could be asked for
         sys.exit(1)
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, limits.cpu_seconds)
+    # first the signal that tells why, and a second later the one that cannot be put off
+    resource.setrlimit(resource.RLIMIT_CPU, (limits.cpu_seconds, limits.cpu_seconds + 1))
     _limit(resource.RLIMIT_FSIZE, limits.file)
     return limits, list(arguments[5:])
 

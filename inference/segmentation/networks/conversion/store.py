@@ -11,6 +11,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Iterator
@@ -51,10 +52,21 @@ def files_of(path: Path) -> Iterator[tuple[str, Path]]:
     """The files of an artifact, with their names in it."""
     if not path.is_dir():
         yield path.name, path
+        yield from _named_in(path) if path.suffix.lower() == ".onnx" else ()
         return
     yield saved_model.FILE_NAME, path / saved_model.FILE_NAME
     for file in sorted((path / "variables").glob("*")):
         yield f"variables/{file.name}", file
+
+
+def _named_in(path: Path) -> Iterator[tuple[str, Path]]:
+    """The files in its folder whose names stand in a file: ONNX may keep its weights so."""
+    if not path.stat().st_size:
+        return  # nothing could be mapped
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        for other in sorted(path.parent.rglob("*")):
+            if other != path and other.is_file() and content.find(other.name.encode()) >= 0:
+                yield str(other.relative_to(path.parent)), other
 
 
 def beside(path: Path) -> Path:
