@@ -105,9 +105,13 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         return self._prepared(source, ModelSpec.read(model_dir))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
-        """Answer a request, so that the first one is as fast as the others."""
+        """Answer a request, so that the first one is nearly as fast as the others.
+
+        Its image is small: the network has run on a larger one when it was measured.
+        """
         segmenter = self._segmenter(model, model_dir)
-        blank = np.zeros((1, *segmenter.warm_up_size, segmenter.network.channels), np.uint8)
+        size = segmenter.plan.tile(1, 1)
+        blank = np.zeros((1, *size, segmenter.network.channels), np.uint8)
         self.default_output_fn(self.default_predict_fn(blank, segmenter), PNG)
         segmenter.network.rest()
 

@@ -15,7 +15,7 @@ from .plan import TILE_SIZE, TilePlan, check_tile_size, default_overlap
 
 logger = logging.getLogger(__name__)
 
-WARM_UP_SIDE = 512
+MEASURED_SIDE = 512
 MIN_TILE_SIZE = 256  # smaller tiles are mostly overlap
 
 
@@ -34,11 +34,6 @@ class Segmenter:
     plan: TilePlan
     budget: Budget
     spec: ModelSpec
-
-    @property
-    def warm_up_size(self) -> tuple[int, int]:
-        """Height and width of the image that warms it up: of 512×512, in whole tiles."""
-        return self.plan.tile(WARM_UP_SIDE, WARM_UP_SIDE)
 
 
 class TileSettings(TypedDict, total=False):
@@ -112,7 +107,7 @@ def prepare(
     if tile_size is not None:
         check_tile_size(tile_size, network)
     plan = TilePlan.of(network, tile_size or TILE_SIZE, tile_overlap, batch_size)
-    budget = Budget.measured(network, plan.tile(WARM_UP_SIDE, WARM_UP_SIDE))
+    budget = Budget.measured(network, plan.tile(MEASURED_SIDE, MEASURED_SIDE))
     if tile_size is None:
         side = _affordable_side(network, budget, tile_overlap, workers)
         if side < TILE_SIZE:
