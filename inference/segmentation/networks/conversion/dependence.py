@@ -143,6 +143,7 @@ def _moved(node: Any, inputs: Sequence[Any], shapes: dict) -> list[Any]:
     if inputs[0] is None or any(value is not None for value in inputs[1:]):
         raise UnknownOperation(f"{node.get_type_name()} depends on values")
     node.input(0).replace_source_output(_expanded(inputs[0], shapes[_key(node.input_value(0))]))
+    node.constructor_validate_and_infer_types()  # the values are float32, whatever they were
     if node.get_type_name() == "Interpolate":
         return [_seen(node.output(0))]
     return list(node.outputs())
