@@ -8,6 +8,7 @@ from support.commands import run
 from support.containers import ROOT
 
 MODEL = ROOT / "models" / "unet-membrane"
+GRAPH = [f"model.keras.graph/graph.{suffix}" for suffix in ("xml", "bin", "json")]
 
 
 def names(artifact):
@@ -41,7 +42,14 @@ def test_the_same_model_is_the_same_artifact(tmp_path, cloud):
     assert run(package, model, "--output", "s3://unet-test/models/").stdout.strip() != first
     bucket, key = first.removeprefix("s3://").split("/", 1)
     cloud.aws("s3").download_file(bucket, key, str(tmp_path / "back.tar.gz"))
-    assert names(tmp_path / "back.tar.gz") == {"model.keras"}
+    assert names(tmp_path / "back.tar.gz") == {"model.keras", *GRAPH}
+
+
+def test_a_model_is_packed_with_the_graph_that_is_made_of_it(tmp_path):
+    model = tiny_models.save(tiny_models.identity(), tmp_path / "m", prepared=False)
+    run(package, model, "--output", tmp_path / "model.tar.gz")
+    assert names(tmp_path / "model.tar.gz") == {"model.keras", *GRAPH}
+    assert not list(model.glob("*.graph"))
 
 
 def test_a_model_that_could_not_be_served(tmp_path):

@@ -66,7 +66,7 @@ def test_ping_is_true_when_workers_die_and_come_back(start, model_dir):
 
 
 def test_requests_in_flight_and_queued_are_answered(start, model_dir):
-    with start(model_dir) as server:
+    with start(model_dir, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
         family = server.descendants()
         requests_under_way = [Upload(server, b"sleep 1") for _ in range(3)]
         for request in requests_under_way:
