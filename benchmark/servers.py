@@ -3,7 +3,6 @@
 import contextlib
 import os
 import re
-import subprocess
 import sys
 import tempfile
 import threading
@@ -18,6 +17,7 @@ import psutil
 import requests
 
 from images import Body
+from lib.environments import python_of
 from lib.server import ENTRYPOINT, START_SECONDS, ServerProcess, free_port
 from timing import Row, percentiles
 
@@ -179,26 +179,15 @@ def peer(name: str, model_dir: Path) -> Iterator[Server]:
     """One of PEERS, with the ``.keras`` file of a model's directory."""
     port = free_port()
     [model] = model_dir.glob("*.keras")
-    command = [PEERS_VENV / "bin" / "python", HERE / "peers" / f"{PEERS[name]}.py"]
+    command = [install_peers(), HERE / "peers" / f"{PEERS[name]}.py"]
     with Server.start(command, port, MODEL=str(model), PORT=str(port)) as server:
         server.wait_until_it_answers()
         yield server
 
 
-def install_peers() -> None:
-    """Make the virtual environment of the other servers, unless it is there."""
-    requirements = HERE / "peers" / "requirements.txt"
-    done = PEERS_VENV / "installed"
-    if done.exists() and done.read_text() == requirements.read_text():
-        return
-    uv = Path(sys.executable).with_name("uv")
-    subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, PEERS_VENV], check=True)
-    python = PEERS_VENV / "bin" / "python"
-    subprocess.run(
-        [uv, "pip", "install", "-q", "-p", python, "--require-hashes", "-r", requirements],
-        check=True,
-    )
-    done.write_text(requirements.read_text())
+def install_peers() -> Path:
+    """The interpreter of the other servers, in a virtual environment that is made if need be."""
+    return python_of(PEERS_VENV, HERE / "peers" / "requirements.txt")
 
 
 def at_once(server: Server, body: Body, clients: int, count: int) -> Row:

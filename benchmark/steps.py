@@ -57,10 +57,8 @@ def steps_of(source: Source, intensities: np.ndarray) -> dict[str, Step]:
     steps["OpenVINO, as exported, float32"] = functools.partial(plain.run, intensities)
     for precision in dict.fromkeys((fastest_on_cpu(), FLOAT32)):
         traced = tensorflow.network(source, precision, None)
-        run = functools.partial(traced.run, intensities)
-        steps[f"tf.function, {precision}"] = switched(precision, run)
-    run = functools.partial(keras_model.predict, intensities, verbose=0)
-    steps["model.predict"] = switched(FLOAT32, run)
+        steps[f"tf.function, {precision}"] = functools.partial(traced.run, intensities)
+    steps["model.predict"] = functools.partial(predict, keras_model, intensities)
     return steps
 
 
@@ -72,15 +70,10 @@ def exported(keras_model: Any, name: str) -> Any:
         return describe.with_our_axes(reading.graph, name)
 
 
-def switched(precision: str, run: Step) -> Step:
-    """Run TensorFlow in a precision: it looks at its switch whenever it is called."""
-    switch = tensorflow.SWITCHES[BFLOAT16]
-
-    def step() -> object:
-        tf.config.optimizer.set_experimental_options({switch: precision == BFLOAT16})
-        return run()
-
-    return step
+def predict(keras_model: Any, intensities: np.ndarray) -> object:
+    """By ``model.predict``, in float32: TensorFlow looks at its switch whenever it is called."""
+    tf.config.optimizer.set_experimental_options({tensorflow.SWITCHES[BFLOAT16]: False})
+    return keras_model.predict(intensities, verbose=0)
 
 
 def timed(step: Step, busy: list[float]) -> float:

@@ -11,6 +11,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from lib.environments import python_of
 from models.lib import scores, sections
 from segmentation.answers import Probability
 from segmentation.images import Images
@@ -68,7 +69,8 @@ def _calibrate(graph: Path, segmenter: Segmenter, pictures: list[Images]) -> Non
     samples = [_sample(segmenter, picture) for picture in pictures]
     with tempfile.TemporaryDirectory() as folder:
         np.savez(Path(folder, "images.npz"), *samples)
-        command = [_python(), HERE / "quantize.py", graph / store.XML, Path(folder, "images.npz")]
+        python = python_of(VENV, HERE / "requirements.txt")
+        command = [python, HERE / "quantize.py", graph / store.XML, Path(folder, "images.npz")]
         click.echo("calibrating to int8", err=True)
         subprocess.run(
             [*map(str, command), str(graph / store.INT8)], check=True, stdout=subprocess.DEVNULL
@@ -80,22 +82,6 @@ def _sample(segmenter: Segmenter, picture: Images) -> np.ndarray:
     pixels = picture.batch[:, :SIDE, :SIDE]  # (N, h, w, C)
     tile = segmenter.plan.tiles(*pixels.shape[:3])[0]
     return picture.intensities(tile.cut_from(pixels)[None])
-
-
-def _python() -> Path:
-    """The interpreter of the environment that calibrates, which is made where it is missing."""
-    requirements, done = HERE / "requirements.txt", VENV / "installed"
-    if not done.exists() or done.read_text() != requirements.read_text():
-        click.echo(f"installing what calibrates into {VENV}", err=True)
-        uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, VENV], check=True)
-        python = VENV / "bin" / "python"
-        subprocess.run(
-            [uv, "pip", "install", "-q", "-p", python, "--require-hashes", "-r", requirements],
-            check=True,
-        )
-        done.write_text(requirements.read_text())
-    return VENV / "bin" / "python"
 
 
 def _compared(

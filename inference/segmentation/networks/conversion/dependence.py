@@ -37,7 +37,7 @@ REDUCING = frozenset(
     """ReduceL1 ReduceL2 ReduceLogicalAnd ReduceLogicalOr ReduceMax ReduceMean ReduceMin ReduceProd
     ReduceSum""".split()
 )
-CHANNEL, SPACE = np.array([1]), [2, 3]
+CHANNEL = np.array([1])
 
 
 class UnknownOperation(Exception):
@@ -149,13 +149,17 @@ def _moved(node: Any, inputs: Sequence[Any], shapes: dict) -> list[Any]:
     return list(node.outputs())
 
 
+def _ones(node: Any) -> Any:
+    """Weights of one channel, of the size of a window's."""
+    size = tuple(node.input_value(1).get_shape())[-2:]
+    return ops.constant(np.ones((1, 1, *size), np.float32))
+
+
 def _window(node: Any, value: Any) -> Any:
     attributes = node.get_attributes()
-    size = tuple(node.input_value(1).get_shape())[-2:]
-    ones = ops.constant(np.ones((1, 1, *size), np.float32))
     result = ops.convolution(
         value,
-        ones,
+        _ones(node),
         list(attributes["strides"]),
         list(attributes["pads_begin"]),
         list(attributes["pads_end"]),
@@ -167,11 +171,9 @@ def _window(node: Any, value: Any) -> Any:
 
 def _transposed(node: Any, value: Any) -> Any:
     attributes = node.get_attributes()
-    size = tuple(node.input_value(1).get_shape())[-2:]
-    ones = ops.constant(np.ones((1, 1, *size), np.float32))
     result = ops.convolution_backprop_data(
         value,
-        ones,
+        _ones(node),
         list(attributes["strides"]),
         ops.constant(np.array(node.get_output_shape(0)[2:])),
         list(attributes["pads_begin"]),

@@ -13,7 +13,6 @@ from .readers import shape_of
 from .simplify import simplify
 
 RULE = "a model has one input (N, H, W, C) and one output (N, H, W, K) of its height and width"
-TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 
 Shapes = list[tuple]
 
@@ -62,11 +61,11 @@ def with_our_axes(model: ov.Model, name: str) -> ov.Model:
     first = _channels_first(shapes[0])
     shape = ov.PartialShape([-1 if length is None else length for length in shapes[0]])
     if first:
-        shape = ov.PartialShape([shape[i] for i in TO_CHANNELS_LAST])
+        shape = ov.PartialShape([shape[i] for i in graphs.TO_CHANNELS_LAST])
     images = ops.parameter(shape, ov.Type.f32, "images")
     value: Any = images
     if first:
-        value = ops.transpose(value, np.array(TO_CHANNELS_FIRST))
+        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_FIRST))
     if model.input(0).get_element_type() != ov.Type.f32:
         value = ops.convert(value, model.input(0).get_element_type().get_type_name())
     graphs.replace(model.input(0), value.output(0))
@@ -74,7 +73,7 @@ def with_our_axes(model: ov.Model, name: str) -> ov.Model:
     if result.get_element_type() != ov.Type.f32:
         result = ops.convert(result, "f32").output(0)
     if first:
-        result = ops.transpose(result, np.array(TO_CHANNELS_LAST)).output(0)
+        result = ops.transpose(result, np.array(graphs.TO_CHANNELS_LAST)).output(0)
     changed = ov.Model([ops.result(result)], [images], name)
     graphs.name_uniquely(changed)
     graphs.folded(changed)

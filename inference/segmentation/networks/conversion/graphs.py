@@ -14,6 +14,7 @@ import openvino as ov
 from openvino.passes import ConstantFolding, Manager
 
 CPU = "CPU"
+TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of four axes
 # compared are values, so that nothing may be rounded
 EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 

@@ -20,7 +20,6 @@ from . import graphs
 MOVING = frozenset(
     ["Transpose", "Reshape", "Unsqueeze", "Squeeze", "Tile", "Broadcast", "Gather", "Interpolate"]
 )
-TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)
 HEIGHT_AND_WIDTH = np.array([2, 3])
 MAX_NUMBER = 2**24  # larger whole numbers are not all different in float32
 
@@ -125,7 +124,7 @@ def _as_upsampling(chain: list[Any]) -> Upsampling | None:
 
 
 def _channels_last(values: np.ndarray, is_last: bool) -> np.ndarray:
-    return values if is_last else values.transpose(TO_CHANNELS_LAST)
+    return values if is_last else values.transpose(graphs.TO_CHANNELS_LAST)
 
 
 def _run_chain(chain: list[Any], numbers: np.ndarray) -> np.ndarray:
@@ -144,7 +143,7 @@ def _write(model: ov.Model, upsampling: Upsampling) -> None:
     end = nodes[upsampling.end].output(0)
     value = nodes[upsampling.source].output(upsampling.port)
     if upsampling.channels_last[0]:
-        value = ops.transpose(value, np.array(TO_CHANNELS_FIRST)).output(0)
+        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_FIRST)).output(0)
     value = ops.interpolate(
         value,
         np.array(upsampling.factors, np.float32),
@@ -155,7 +154,7 @@ def _write(model: ov.Model, upsampling: Upsampling) -> None:
         axes=HEIGHT_AND_WIDTH,
     ).output(0)
     if upsampling.channels_last[1]:
-        value = ops.transpose(value, np.array(TO_CHANNELS_LAST)).output(0)
+        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_LAST)).output(0)
     graphs.replace(end, value)
 
 
