@@ -203,6 +203,8 @@ def eight_clients(model_dir: Path, rounds: int, count: int, **settings: str) -> 
             name: stack.enter_context(servers.ours(model_dir, **settings, **workers))
             for name, workers in OURS.items()
         }
+        for server in ours.values():
+            servers.at_once(server, body, 8, count)  # warms up Java and all workers
         for _ in range(rounds):
             for name, engine in bare.items():
                 rates.setdefault(name, []).append(engine.rate(count))

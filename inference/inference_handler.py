@@ -8,6 +8,7 @@ Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 """
 
 import contextlib
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,13 @@ from typing import Any
 import numpy as np
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 
-from segmentation import artifacts
+from segmentation import artifacts, machine
 from segmentation.answers import ANSWERS, Prediction
 from segmentation.errors import NotAcceptable
 from segmentation.images import Images, from_array
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Source
-from segmentation.networks.tune import Computing
+from segmentation.networks.tune import Beside, Computing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, make
 from segmentation.spec import ModelSpec
@@ -31,6 +32,8 @@ from segmentation.wire.encoding import encode
 from segmentation.wire.media_types import JSON, PNG
 from serving.headers import CUSTOM_ATTRIBUTES, header
 from serving.settings import MEGABYTE, Settings
+
+COMPUTING = "computing.lock"  # in the server's folder
 
 
 class UNetInferenceHandler(DefaultInferenceHandler):
@@ -133,6 +136,15 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             self._user_model = model
         return self._user_segmenter
 
+    def _beside(self) -> Beside | None:
+        """How a worker computes while others of this server do."""
+        cpus = machine.available_cpus()
+        alone = self._settings.threads or cpus
+        threads = min(alone, max(1, cpus // (self._settings.workers or 1)))
+        if threads == alone:
+            return None
+        return Beside(threads, Path(tempfile.gettempdir(), COMPUTING))
+
     def _prepared(self, source: Source, spec: ModelSpec) -> Segmenter:
         settings = self._settings
         if settings.threshold is not None:
@@ -140,7 +152,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         return make(
             source,
             spec,
-            Computing(settings.engine, settings.precision, settings.threads),
+            Computing(settings.engine, settings.precision, settings.threads, self._beside()),
             tile_size=settings.tile_size,
             tile_overlap=settings.tile_overlap,
             batch_size=settings.batch_size,

@@ -141,7 +141,7 @@ def _complete(
 
 
 def _default_workers(settings: Settings, facts: Facts, multi_model: bool) -> int:
-    """Of each model: two, so that one decodes and encodes images while the other's network runs.
+    """Of each model: two, which together answer more than one that takes all CPUs for each image.
 
     One where they would do nothing at the same time, where each would take much more memory, or
     where there is little.
@@ -150,19 +150,20 @@ def _default_workers(settings: Settings, facts: Facts, multi_model: bool) -> int
     return 1 if alone or facts.memory < TWO_WORKERS_MEMORY else 2
 
 
-def _threads(cpus: int, workers: int) -> int:
-    """Of each worker: as if one of several always decoded or encoded images."""
-    return max(1, cpus // max(1, workers - 1))
+def _beside(alone: int, cpus: int, workers: int) -> int:
+    """The threads of each worker while all compute, of libraries that know no other number."""
+    return min(alone, max(1, cpus // workers))
 
 
 def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """The variables that suit this server, where the environment does not set them."""
     assert settings.workers, "as plan says"
-    threads = str(settings.threads or _threads(facts.cpus, settings.workers))
-    wanted = variables.get("OMP_NUM_THREADS", threads)
-    defaults = dict.fromkeys(THREADS, wanted) | {
+    alone = settings.threads or facts.cpus
+    wanted = variables.get("OMP_NUM_THREADS", "")
+    defaults = dict.fromkeys(THREADS, wanted or str(_beside(alone, facts.cpus, settings.workers)))
+    defaults |= {
+        "UNET_THREADS": wanted if wanted.isdigit() else str(alone),
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
-        "UNET_THREADS": wanted if wanted.isdigit() else threads,
         "UNET_CACHE_DIR": str(facts.run / "graphs"),
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.max_payload_mb),
         # the toolkit raises the limit of requests only; an answer comes with headers around it
@@ -211,6 +212,8 @@ def _java_arguments(
     level = variables.get("SAGEMAKER_CONTAINER_LOG_LEVEL")
     return (
         "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
+        # it only moves bytes: optimising that would take CPU time from the network
+        "-XX:TieredStopAtLevel=1",
         "-XX:-UsePerfData",  # a file in /tmp, whatever TMPDIR is
         "-XX:+ExitOnOutOfMemoryError",  # MMS would leave requests without an answer for ever
         # bodies are few and large: what holds them is freed at once, not kept in a pool
@@ -245,7 +248,7 @@ def log4j_level(level: str | None, *, quieter: bool = False) -> str:
 
 def _summary(variables: Mapping[str, str], facts: Facts) -> str:
     workers = variables["SAGEMAKER_MODEL_SERVER_WORKERS"]
-    threads = variables["OMP_NUM_THREADS"]
+    threads = variables["UNET_THREADS"]
     return (
         f"Starting the model server: workers {workers}, threads of each {threads}, "
         f"CPUs {facts.cpus}, free memory {facts.memory // MEGABYTE} MB."

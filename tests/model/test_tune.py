@@ -16,7 +16,7 @@ from segmentation.networks.conversion import saved_model
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.openvino import OpenVinoNetwork
 from segmentation.networks.tensorflow import TensorFlowNetwork
-from segmentation.networks.tune import Computing, _telling_picture, tune
+from segmentation.networks.tune import Beside, Computing, _telling_picture, tune
 from support.sources import straight
 
 EMBEDDED = Path(__file__).resolve().parents[2] / "models" / "unet-membrane"
@@ -137,6 +137,23 @@ def test_threads_are_those_asked_for(embedded):
     network = tune(embedded, Computing("openvino", "float32", threads=1))
     compiled = network.request.get_compiled_model()
     assert compiled.get_property("INFERENCE_NUM_THREADS") == 1
+
+
+def test_beside_other_processes_it_has_its_share_of_the_threads(embedded, tmp_path):
+    beside = Beside(1, tmp_path / "computing.lock")
+    network = tune(embedded, Computing("openvino", "float32", threads=2, beside=beside))
+    numbers = [
+        part.request.get_compiled_model().get_property("INFERENCE_NUM_THREADS")
+        for part in (network.alone, network.beside)
+    ]
+    assert numbers == [2, 1]
+    np.testing.assert_allclose(probed(network.beside), probed(network), atol=1e-5)
+
+
+def test_threads_of_tensorflow_are_those_of_the_process(unconverted, tmp_path):
+    beside = Beside(1, tmp_path / "computing.lock")
+    network = tune(unconverted, Computing(precision="float32", beside=beside))
+    assert isinstance(network, TensorFlowNetwork)
 
 
 # --- precision

@@ -16,6 +16,7 @@ from . import hardware
 from .hardware import BFLOAT16, FLOAT32, INT8
 from .network import Description, Source, in_batches
 
+HAS_OWN_THREADS = True
 CPU = "CPU"
 # of int8, what is not quantized stays in float32
 HINTS = {FLOAT32: "f32", BFLOAT16: "bf16", INT8: "f32"}

@@ -17,6 +17,7 @@ from . import hardware
 from .hardware import BFLOAT16, FLOAT16, FLOAT32
 from .network import Description, Source, in_batches
 
+HAS_OWN_THREADS = False
 SWITCHES = {
     FLOAT32: "",
     BFLOAT16: "auto_mixed_precision_onednn_bfloat16",  # of CPUs

@@ -8,6 +8,7 @@ import importlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..errors import ModelError, SettingsError
 from . import hardware, probe
 from .hardware import FLOAT32
 from .network import Network, Source, round_up, try_out
+from .sharing import Sharing, Turns
 
 logger = logging.getLogger(__name__)
 
@@ -29,6 +31,9 @@ MEAN_DIFFERENCE = 0.01  # of its probabilities, at most
 
 class Engine(Protocol):
     """What makes networks of sources, in one way of computing."""
+
+    # whether each network has threads of its own; else they are those of the process
+    HAS_OWN_THREADS: bool
 
     def takes(self, source: Source) -> bool:
         """Whether the engine can run this source at all."""
@@ -50,6 +55,19 @@ class Engine(Protocol):
 
 
 @dataclass(frozen=True)
+class Beside:
+    """How a process computes while others of the same server do.
+
+    Attributes:
+        threads: of each, at most.
+        file: by which they know of each other; it is made where there is none.
+    """
+
+    threads: int
+    file: Path
+
+
+@dataclass(frozen=True)
 class Computing:
     """How networks are to be run.
 
@@ -59,11 +77,13 @@ class Computing:
             "auto": the fastest one of 16 bits or more in which the masks of a drawn picture stay
             the same.
         threads: at most; None: as many as there are CPUs.
+        beside: while another process computes; None: as if it did not.
     """
 
     engine: str = AUTO
     precision: str = AUTO
     threads: int | None = None
+    beside: Beside | None = None
 
 
 def tune(source: Source, computing: Computing | None = None, threshold: float = 0.5) -> Network:
@@ -80,13 +100,26 @@ def tune(source: Source, computing: Computing | None = None, threshold: float = 
     """
     computing = computing or Computing()
     name, engine = _engine_for(source, computing.engine)
+    precision, alone = _fastest(source, computing, threshold, name, engine)
+    if computing.beside is None or not engine.HAS_OWN_THREADS:
+        return alone
+    beside = engine.network(source, precision, computing.beside.threads)
+    return Sharing(
+        **source.description, alone=alone, beside=beside, turns=Turns(computing.beside.file)
+    )
+
+
+def _fastest(
+    source: Source, computing: Computing, threshold: float, name: str, engine: Engine
+) -> tuple[str, Network]:
+    """The precision that is chosen, and the network in it."""
     wanted = computing.precision
     if wanted == AUTO:
         wanted = engine.fastest_precision()
     exact = engine.network(source, FLOAT32, computing.threads)
     if wanted == FLOAT32:
         logger.info("computing in float32 by %s", name)
-        return exact
+        return FLOAT32, exact
     required = computing.precision == wanted  # by the setting
     try:
         rounded = engine.network(source, wanted, computing.threads)
@@ -100,9 +133,9 @@ def tune(source: Source, computing: Computing | None = None, threshold: float = 
         same, comparison = False, str(exc)
     if same or required:
         logger.info("computing in %s by %s: %s", wanted, name, comparison)
-        return rounded
+        return wanted, rounded
     logger.info("computing in float32 by %s, not in %s: %s", name, wanted, comparison)
-    return exact
+    return FLOAT32, exact
 
 
 def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:
