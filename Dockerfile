@@ -17,7 +17,7 @@ RUN jlink --add-modules java.se,jdk.unsupported,jdk.management,jdk.crypto.ec \
 ARG REQUIREMENTS=requirements.txt
 COPY ${REQUIREMENTS} /build/requirements.txt
 RUN python3 -m venv /opt/venv \
- && /opt/venv/bin/pip install --no-cache-dir --require-hashes -r /build/requirements.txt
+ && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /build/requirements.txt
 # What serving never reads: headers, libclang, tests, OpenVINO's plugins for other devices and its readers
 # of other formats, and symbols that only debuggers use.
 WORKDIR /opt/venv/lib/python3.11/site-packages

@@ -49,7 +49,7 @@ install_requirements() {
   # what the dev set holds includes the serving set
   grep -qsF "$wanted" .venv/installed && return
   echo "setup: installing $requirements"
-  .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r "$requirements"
+  .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$requirements"
   sha256sum <requirements.txt >.venv/installed
   sha256sum <"$requirements" >>.venv/installed
 }

@@ -1,8 +1,12 @@
-"""What a model means: its threshold and its classes, as ``model.json`` beside the model says.
+"""What a model means, as ``model.json`` beside the model says.
 
-    {"threshold": 0.5, "classes": [{"name": "background", "color": "#000000"}, {"name": "cell"}]}
+    {"threshold": 0.5, "classes": [{"name": "background", "color": "#000000"}, {"name": "cell"}],
+     "preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}}],
+     "postprocessing": [{"id": "sigmoid"}]}
 
-Every entry is optional. Background, class 0, comes first.
+Every entry is optional. Background, class 0, comes first. Pre- and postprocessing are in the terms
+of bioimage.io; see ``preprocessing.py``. A list, an empty one too, stands for all that is done;
+where there is none, the layers of the network tell (``networks/meaning.py``).
 """
 
 import difflib
@@ -10,17 +14,20 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import ModelError
+from .preprocessing import STEPS, Preprocessing
 
 FILE_NAME = "model.json"
 MAX_BYTES = 1_000_000
+ACTIVATIONS = ("sigmoid", "softmax")
 RULE = (
-    'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …]}, background first'
+    'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …], "preprocessing": '
+    '[{"id": "…", "kwargs": {…}}, …], "postprocessing": [{"id": "…"}]}, background first'
 )
 
 
@@ -33,11 +40,15 @@ class ModelSpec:
             one foreground probability per pixel.
         class_names: of all classes, background first; empty where the spec does not name them.
         class_colors: "#rrggbb" of each class, or empty.
+        preprocessing: of intensities; None: as the network's layers tell.
+        postprocessing: () or ("sigmoid",) or ("softmax",); None: as the network's layers tell.
     """
 
     threshold: float = 0.5
     class_names: tuple[str, ...] = ()
     class_colors: tuple[str, ...] = ()
+    preprocessing: Preprocessing | None = None
+    postprocessing: tuple[str, ...] | None = None
 
     @classmethod
     def read(cls, directory: str | Path) -> "ModelSpec":
@@ -73,9 +84,15 @@ class ModelSpec:
             entries = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as exc:
             raise ModelError(f"{FILE_NAME} cannot be read: {exc}; {RULE}") from exc
-        _check_keys(entries, ("threshold", "classes"), "it")
+        _check_keys(entries, ("threshold", "classes", "preprocessing", "postprocessing"), "it")
         names, colors = _classes(entries.get("classes", []))
-        return cls(_threshold(entries.get("threshold", cls.threshold)), names, colors)
+        return cls(
+            _threshold(entries.get("threshold", cls.threshold)),
+            names,
+            colors,
+            _preprocessing(entries.get("preprocessing")),
+            _postprocessing(entries.get("postprocessing")),
+        )
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -125,6 +142,49 @@ def _classes(entries: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
             f"none has; {RULE}"
         )
     return tuple(entry["name"] for entry in entries), colors
+
+
+def _preprocessing(entries: Any) -> Preprocessing | None:
+    if entries is None:
+        return None
+    steps = []
+    for name, kwargs in _steps(entries, "preprocessing", STEPS):
+        try:
+            steps.append(STEPS[name](**kwargs))
+        except (TypeError, ValueError) as exc:
+            raise ModelError(f"{FILE_NAME}: {name} of preprocessing: {exc}; {RULE}") from exc
+    return Preprocessing(tuple(steps))
+
+
+def _postprocessing(entries: Any) -> tuple[str, ...] | None:
+    if entries is None:
+        return None
+    names = []
+    for name, kwargs in _steps(entries, "postprocessing", ACTIVATIONS):
+        if kwargs.get("axis", "channel") not in ("channel", "c") or len(kwargs) > 1:
+            raise ModelError(f"{FILE_NAME}: {name} is over the axis channel only; {RULE}")
+        names.append(name)
+    if len(names) > 1:
+        raise ModelError(f"{FILE_NAME}: postprocessing has {len(names)} steps, not one; {RULE}")
+    return tuple(names)
+
+
+def _steps(entries: Any, what: str, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The id and the kwargs of each entry."""
+    if not isinstance(entries, list):
+        raise ModelError(f"{FILE_NAME}: {what} is {_shown(entries)}, and no list; {RULE}")
+    for number, entry in enumerate(entries):
+        where = f"step {number} of {what}"
+        _check_keys(entry, ("id", "kwargs"), where)
+        name, kwargs = entry.get("id"), entry.get("kwargs", {})
+        if not isinstance(name, str) or name not in known:
+            raise ModelError(
+                f"{FILE_NAME}: the id of {where} is {_shown(name)}; known are {', '.join(known)}; "
+                f"{RULE}"
+            )
+        if not isinstance(kwargs, dict):
+            raise ModelError(f"{FILE_NAME}: the kwargs of {where} are no object; {RULE}")
+        yield name, kwargs
 
 
 def _shown(value: Any) -> str:

@@ -11,16 +11,14 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from segmentation import artifacts
 from segmentation.answers import Probability
 from segmentation.images import Images, from_array
 from segmentation.networks import probe
 from segmentation.networks.network import Network
-from segmentation.networks.tune import Computing, tune
+from segmentation.networks.tune import Computing
 from segmentation.running.plan import OVERLAP, TILE_SIZE
 from segmentation.running.predict import predict
-from segmentation.running.segmenter import Segmenter, prepare
-from segmentation.spec import ModelSpec
+from segmentation.running.segmenter import Segmenter, load, prepare
 
 OVERLAPS = (0, 64, 96, OVERLAP, 192, 246)
 SECTION_SIDE = 512
@@ -49,8 +47,8 @@ def main(
     server does) or whose margins are blended by a linear ramp ("blend"). Prints a table, writes it
     as tiling.json, and for the default overlap the mask with what differs in red, seams.png.
     """
-    spec = ModelSpec.read(model_dir)
-    network = tune(artifacts.load(model_dir), Computing(precision=precision), spec.threshold)
+    loaded = load(model_dir, computing=Computing(precision=precision))
+    network, spec = loaded.network, loaded.spec
     pictures = [from_array(mosaic(images, side, i)).for_channels(1) for i in range(mosaics)]
     untiled = prepare(network, spec, tile_size=side)
     whole = [cropped(untiled, picture) for picture in pictures]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from segmentation.networks.network import Description, Geometry
+from segmentation.networks.network import Description, Ends, Geometry
 from segmentation.networks.sharing import Sharing, Turns
 
 COMPUTE = """
@@ -85,7 +85,7 @@ class Named:
 
 def test_all_cpus_alone_and_a_share_of_them_beside_another(path):
     alone, beside = Named(1), Named(2)
-    known = Description("x", 1, None, None, 1, None, Geometry(1))
+    known = Description("x", 1, None, None, 1, None, Geometry(1), Ends())
     network = Sharing(**vars(known), alone=alone, beside=beside, turns=Turns(path))
     images = np.zeros((1, 2, 2, 1), np.float32)
     assert network.run(images).max() == 1

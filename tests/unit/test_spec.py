@@ -6,6 +6,7 @@ import os
 import pytest
 
 from segmentation.errors import ModelError
+from segmentation.preprocessing import Preprocessing, ScaleLinear, ZeroMeanUnitVariance
 from segmentation.spec import MAX_BYTES, ModelSpec
 
 CLASSES = [{"name": "membrane", "color": "#000000"}, {"name": "cell", "color": "#ffd400"}]
@@ -32,6 +33,27 @@ def test_each_entry_is_optional():
     assert parse({"classes": [{"name": "cell"}]}).class_colors == ()
 
 
+def test_steps_before_and_after_the_network():
+    spec = parse(
+        {
+            "preprocessing": [
+                {"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}},
+                {"id": "zero_mean_unit_variance"},
+            ],
+            "postprocessing": [{"id": "softmax", "kwargs": {"axis": "channel"}}],
+        }
+    )
+    steps = (ScaleLinear(gain=2, offset=-1), ZeroMeanUnitVariance())
+    assert spec.preprocessing == Preprocessing(steps)
+    assert spec.postprocessing == ("softmax",)
+
+
+def test_no_steps_are_not_the_same_as_no_word_about_them():
+    assert (parse({}).preprocessing, parse({}).postprocessing) == (None, None)
+    spec = parse({"preprocessing": [], "postprocessing": []})
+    assert (spec.preprocessing, spec.postprocessing) == (Preprocessing(), ())
+
+
 def test_a_byte_order_mark_is_read_over():
     assert parse(b'\xef\xbb\xbf{"threshold": 0.25}').threshold == 0.25
 
@@ -48,6 +70,16 @@ def test_a_byte_order_mark_is_read_over():
         [],
         "text",
         {"threshold": 2},
+        {"preprocessing": "scale_linear"},
+        {"preprocessing": [{"id": "scale_lineal"}]},
+        {"preprocessing": [{"id": "scale_linear", "kwargs": {"factor": 2}}]},
+        {"preprocessing": [{"id": "scale_linear", "kwargs": [2]}]},
+        {"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": "2"}}]},
+        {"preprocessing": [{"id": "fixed_zero_mean_unit_variance"}]},
+        {"preprocessing": [{"name": "scale_linear"}]},
+        {"postprocessing": [{"id": "argmax"}]},
+        {"postprocessing": [{"id": "sigmoid"}, {"id": "softmax"}]},
+        {"postprocessing": [{"id": "softmax", "kwargs": {"axis": "x"}}]},
         {"threshold": -0.1},
         {"threshold": "half"},
         {"threshold": True},

@@ -8,6 +8,24 @@ import numpy as np
 
 from ..errors import ModelError
 
+ONE, EIGHT_BITS = 1, 255
+SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
+
+
+@dataclass(frozen=True)
+class Ends:
+    """What the first and the last layer tell of the numbers that a network takes and gives.
+
+    Attributes:
+        largest: the intensity of white: 1, or 255 where the first layer divides by such a number,
+            or takes whole ones.
+        activation: "sigmoid", "softmax", "linear" (no activation: it gives logits), or "" where
+            the last layer tells nothing.
+    """
+
+    largest: int = ONE
+    activation: str = ""
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -38,6 +56,7 @@ class Description:
     classes: int
     batch: int | None
     geometry: Geometry
+    ends: Ends
 
 
 class Network(Protocol):

@@ -14,9 +14,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import ModelError, SettingsError
+from ..preprocessing import NOTHING, Preprocessing
 from . import hardware, probe
 from .hardware import FLOAT32
-from .network import Network, Source, round_up, try_out
+from .meaning import Activated, Meaning
+from .network import SIGMOID, SOFTMAX, Ends, Network, Source, round_up, try_out
 from .sharing import Sharing, Turns
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,7 @@ ON_GPU = ("tensorflow",)  # these come first where there is a GPU
 AUTO = "auto"
 AGREEMENT = 0.999  # of a picture's pixels, for 16 bits in place of 32
 MEAN_DIFFERENCE = 0.01  # of its probabilities, at most
+ROUNDING = 0.01  # how far from 0–1 the probabilities of a network of 16 bits may be
 
 
 class Engine(Protocol):
@@ -86,56 +89,117 @@ class Computing:
     beside: Beside | None = None
 
 
-def tune(source: Source, computing: Computing | None = None, threshold: float = 0.5) -> Network:
+def tune(
+    source: Source,
+    computing: Computing | None = None,
+    threshold: float = 0.5,
+    meaning: Meaning | None = None,
+) -> Network:
     """Make the fastest network that gives the same as the source.
 
     Args:
         source: a loaded artifact.
         computing: how it is to be run.
         threshold: of the masks that are compared.
+        meaning: of its numbers; None: it takes intensities and gives probabilities.
 
     Raises:
         ModelError: the source fails, or its output is no probability per pixel.
         SettingsError: it cannot be run as these arguments want it.
     """
-    computing = computing or Computing()
-    name, engine = _engine_for(source, computing.engine)
-    precision, alone = _fastest(source, computing, threshold, name, engine)
-    if computing.beside is None or not engine.HAS_OWN_THREADS:
-        return alone
-    beside = engine.network(source, precision, computing.beside.threads)
-    return Sharing(
-        **source.description, alone=alone, beside=beside, turns=Turns(computing.beside.file)
-    )
+    meaning = meaning or Meaning()
+    name, engine = _engine_for(source, (computing or Computing()).engine)
+    trial = _Trial(source, computing or Computing(), threshold, meaning, name, engine)
+    network = trial.fastest()
+    _check_values(network, source.ends, meaning)
+    return network
 
 
-def _fastest(
-    source: Source, computing: Computing, threshold: float, name: str, engine: Engine
-) -> tuple[str, Network]:
-    """The precision that is chosen, and the network in it."""
-    wanted = computing.precision
-    if wanted == AUTO:
-        wanted = engine.fastest_precision()
-    exact = engine.network(source, FLOAT32, computing.threads)
-    if wanted == FLOAT32:
-        logger.info("computing in float32 by %s", name)
+@dataclass(frozen=True)
+class _Trial:
+    """A source, and how it may be run."""
+
+    source: Source
+    computing: Computing
+    threshold: float
+    meaning: Meaning
+    name: str
+    engine: Engine
+
+    def fastest(self) -> Network:
+        precision, alone = self._in_fastest_precision()
+        beside = self.computing.beside
+        if beside is None or not self.engine.HAS_OWN_THREADS:
+            return alone
+        return Sharing(
+            **self.source.description,
+            alone=alone,
+            beside=self._network(precision, beside.threads),
+            turns=Turns(beside.file),
+        )
+
+    def _network(self, precision: str, threads: int | None) -> Network:
+        network = self.engine.network(self.source, precision, threads)
+        activation = self.meaning.activation
+        if activation is None:
+            return network
+        return Activated(**self.source.description, logits=network, activation=activation)
+
+    def _in_fastest_precision(self) -> tuple[str, Network]:
+        wanted, threads = self.computing.precision, self.computing.threads
+        if wanted == AUTO:
+            wanted = self.engine.fastest_precision()
+        exact = self._network(FLOAT32, threads)
+        if wanted == FLOAT32:
+            logger.info("computing in float32 by %s", self.name)
+            return FLOAT32, exact
+        required = self.computing.precision == wanted  # by the setting
+        try:
+            rounded = self._network(wanted, threads)
+            same, comparison = self._compare(rounded, exact)
+        except (ValueError, ModelError) as exc:
+            if required:
+                raise SettingsError(
+                    f"`precision` is {wanted}, in which {self.source.name} cannot be run: {exc}; "
+                    "leave the setting out"
+                ) from exc
+            same, comparison = False, str(exc)
+        if same or required:
+            logger.info("computing in %s by %s: %s", wanted, self.name, comparison)
+            return wanted, rounded
+        logger.info("computing in float32 by %s, not in %s: %s", self.name, wanted, comparison)
         return FLOAT32, exact
-    required = computing.precision == wanted  # by the setting
-    try:
-        rounded = engine.network(source, wanted, computing.threads)
-        same, comparison = _compare(rounded, exact, threshold)
-    except (ValueError, ModelError) as exc:
-        if required:
-            raise SettingsError(
-                f"`precision` is {wanted}, in which {source.name} cannot be run: {exc}; "
-                "leave the setting out"
-            ) from exc
-        same, comparison = False, str(exc)
-    if same or required:
-        logger.info("computing in %s by %s: %s", wanted, name, comparison)
-        return wanted, rounded
-    logger.info("computing in float32 by %s, not in %s: %s", name, wanted, comparison)
-    return FLOAT32, exact
+
+    def _compare(self, rounded: Network, exact: Network) -> tuple[bool, str]:
+        """Whether two networks give the same, and a sentence about it."""
+        picture, expected = _telling_picture(exact, self.threshold, self.meaning.preprocessing)
+        values = try_out(rounded, picture, "a picture of cells")
+        share = probe.agreement(values, expected, self.threshold)
+        difference = float(np.abs(values - expected).mean())
+        sentence = (
+            f"masks agree with those in float32 on {share:.2%} of a picture of cells, and "
+            f"probabilities differ by {difference:.1g} in the mean"
+        )
+        return share >= AGREEMENT and difference <= MEAN_DIFFERENCE, sentence
+
+
+def _check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
+    """Refuse a network whose values are no probabilities, if its layers do not say that they are.
+
+    Raises:
+        ModelError: it gives other values than 0–1.
+    """
+    if meaning.activation or ends.activation in (SIGMOID, SOFTMAX):
+        return
+    picture = meaning.preprocessing.of_intensities(next(_pictures(network)))
+    values = try_out(network, picture, "a picture of cells")
+    low, high = float(values.min()), float(values.max())
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise ModelError(
+            f"{network.name} gives values from {low:.3g} to {high:.3g} for a picture of cells; "
+            "probabilities are 0–1; if they are logits, say so in model.json: "
+            '"postprocessing": [{"id": "sigmoid"}], or "softmax"'
+        )
 
 
 def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:
@@ -161,29 +225,23 @@ def _order(wanted: str) -> Iterator[str]:
     yield from (name for name in ENGINES if name not in first)
 
 
-def _compare(rounded: Network, exact: Network, threshold: float) -> tuple[bool, str]:
-    """Whether two networks give the same, and a sentence about it."""
-    picture, expected = _telling_picture(exact, threshold)
-    values = try_out(rounded, picture, "a picture of cells")
-    share = probe.agreement(values, expected, threshold)
-    difference = float(np.abs(values - expected).mean())
-    sentence = (
-        f"masks agree with those in float32 on {share:.2%} of a picture of cells, and "
-        f"probabilities differ by {difference:.1g} in the mean"
-    )
-    return share >= AGREEMENT and difference <= MEAN_DIFFERENCE, sentence
-
-
-def _telling_picture(exact: Network, threshold: float) -> tuple[np.ndarray, np.ndarray]:
+def _telling_picture(
+    exact: Network, threshold: float, preprocessing: Preprocessing = NOTHING
+) -> tuple[np.ndarray, np.ndarray]:
     """A picture on which more than one class occurs, if any of those drawn is one; and what the
     network gives for it.
     """
-    free = round_up(probe.SIDE, exact.geometry.stride)
-    size = (exact.height or free, exact.width or free)
     tried = []
-    for picture in probe.pictures(*size, exact.channels):
+    for drawn in _pictures(exact):
+        picture = preprocessing.of_intensities(drawn)
         expected = try_out(exact, picture, "a picture of cells")
         tried.append((picture, expected))
         if probe.has_several_classes(expected, threshold):
             return tried[-1]
     return tried[0]
+
+
+def _pictures(network: Network) -> Iterator[np.ndarray]:
+    """Of the size that a network takes; float32 (1, h, w, C) intensities."""
+    free = round_up(probe.SIDE, network.geometry.stride)
+    return probe.pictures(network.height or free, network.width or free, network.channels)

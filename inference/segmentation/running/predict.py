@@ -65,10 +65,13 @@ def _predict(
     tiles = plan.tiles(*pixels.shape[:3])  # of all N images
     batches = list(plan.batches(tiles))  # n tiles each, all of h×w pixels
     segmenter.budget.check(images, batches[0], answer)
+    functions = segmenter.preprocessing.fitted(images)
     values, done = None, 0
     for batch in batches:
         cuts = np.stack([tile.cut_from(pixels) for tile in batch])  # (n, h, w, C), as stored
         intensities = images.intensities(cuts)  # (n, h, w, C) float32, 0–1
+        for index, tile in enumerate(batch):
+            intensities[index] = functions[tile.image](intensities[index])
         probabilities = augmented(network, intensities, augment)  # (n, h, w, K) float32, 0–1
         parts = answer.of_tile(probabilities)  # (n, h, w, …) of the answer's type
         if values is None:

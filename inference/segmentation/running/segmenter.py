@@ -2,13 +2,15 @@
 
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
 from .. import artifacts
+from ..networks import meaning
 from ..networks.network import Network, Source
 from ..networks.tune import Computing, tune
+from ..preprocessing import NOTHING, Preprocessing
 from ..spec import ModelSpec
 from .budget import Budget
 from .plan import TILE_SIZE, TilePlan, check_tile_size, default_overlap
@@ -28,12 +30,14 @@ class Segmenter:
         plan: how images are cut for it.
         budget: what it costs in memory.
         spec: what the model means.
+        preprocessing: of intensities, before the network.
     """
 
     network: Network
     plan: TilePlan
     budget: Budget
     spec: ModelSpec
+    preprocessing: Preprocessing = NOTHING
 
 
 class TileSettings(TypedDict, total=False):
@@ -81,7 +85,9 @@ def make(
         ModelError: the source fails, or its output is no probability per pixel.
         SettingsError: it cannot be run as these arguments want it.
     """
-    return prepare(tune(source, computing, spec.threshold), spec, **tiles)
+    found = meaning.of(source, spec)
+    network = tune(source, computing, spec.threshold, found)
+    return replace(prepare(network, spec, **tiles), preprocessing=found.preprocessing)
 
 
 def prepare(

@@ -81,7 +81,8 @@ def _sample(segmenter: Segmenter, picture: Images) -> np.ndarray:
     """A tile of an image, float32 (1, h, w, C) intensities."""
     pixels = picture.batch[:, :SIDE, :SIDE]  # (N, h, w, C)
     tile = segmenter.plan.tiles(*pixels.shape[:3])[0]
-    return picture.intensities(tile.cut_from(pixels)[None])
+    sample = picture.intensities(tile.cut_from(pixels)[None])
+    return segmenter.preprocessing.of_intensities(sample)
 
 
 def _compared(

@@ -8,8 +8,8 @@ import openvino as ov
 
 from ...errors import ModelError
 from .. import probe
-from ..network import Description, Geometry, round_up
-from . import describe, fusing, geometry, graphs, readers, upsampling
+from ..network import EIGHT_BITS, Description, Ends, Geometry, round_up
+from . import describe, ends, fusing, geometry, graphs, readers, upsampling
 
 logger = logging.getLogger(__name__)
 
@@ -52,8 +52,8 @@ def convert(reading: readers.Reading, name: str) -> Conversion:
         return _unconverted(reading, name, reading.unread)
     plain = describe.with_our_axes(reading.graph, name)
     shape, result = (readers.shape_of(end) for end in (plain.input(0), plain.output(0)))
-    described = describe.of_shapes(shape, result, name, Geometry(1))
-    described = replace(described, geometry=geometry.of_graph(plain))
+    told = ends.of_graph(plain)
+    described = describe.of_shapes(shape, result, name, geometry.of_graph(plain), told)
     picture = _picture(described)
     try:
         exact = _tried(plain, picture, described)
@@ -81,7 +81,7 @@ def _unconverted(reading: readers.Reading, name: str, reason: str) -> Conversion
     if reading.source is None:
         raise ModelError(f"{name} cannot be run: {reason}; {describe.RULE}")
     [shape], [result] = reading.shapes
-    described = describe.of_shapes(shape, result, name, Geometry(1))
+    described = describe.of_shapes(shape, result, name, Geometry(1), Ends())
     stride = _tried_stride(reading.source, described)
     return Conversion(replace(described, geometry=Geometry(stride)), None, reason, ())
 
@@ -106,7 +106,8 @@ def _tried_stride(run: readers.Run, described: Description) -> int:
 def _picture(described: Description) -> np.ndarray:
     free = round_up(probe.SIDE, described.geometry.stride)
     size = (described.height or free, described.width or free)
-    one = probe.picture(*size, described.channels)
+    one = np.rint(probe.picture(*size, described.channels) * EIGHT_BITS)  # as 8 bits hold it
+    one *= np.float32(described.ends.largest / EIGHT_BITS)
     return np.repeat(one, described.batch or 1, axis=0)
 
 

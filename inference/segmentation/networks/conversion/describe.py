@@ -7,7 +7,7 @@ import openvino as ov
 from openvino import opset15 as ops
 
 from ...errors import ModelError
-from ..network import Description, Geometry
+from ..network import Description, Ends, Geometry
 from . import graphs
 from .readers import shape_of
 from .simplify import simplify
@@ -30,7 +30,9 @@ def check_shapes(inputs: Shapes, outputs: Shapes, name: str) -> None:
         raise ModelError(f"{came}; {RULE}; bring another in code/inference.py")
 
 
-def of_shapes(shape: tuple, result: tuple, name: str, geometry: Geometry) -> Description:
+def of_shapes(
+    shape: tuple, result: tuple, name: str, geometry: Geometry, ends: Ends
+) -> Description:
     """Describe a network from (N, H, W, C) to (N, H, W, K).
 
     Raises:
@@ -43,7 +45,7 @@ def of_shapes(shape: tuple, result: tuple, name: str, geometry: Geometry) -> Des
     for length, out_length in ((height, out_height), (width, out_width)):
         if length and out_length and length != out_length:
             raise ModelError(f"{came}; {RULE}; a mask has the image's size")
-    return Description(name, channels, height, width, classes, batch, geometry)
+    return Description(name, channels, height, width, classes, batch, geometry, ends)
 
 
 def with_our_axes(model: ov.Model, name: str) -> ov.Model:
@@ -66,8 +68,11 @@ def with_our_axes(model: ov.Model, name: str) -> ov.Model:
     value: Any = images
     if first:
         value = ops.transpose(value, np.array(graphs.TO_CHANNELS_FIRST))
-    if model.input(0).get_element_type() != ov.Type.f32:
-        value = ops.convert(value, model.input(0).get_element_type().get_type_name())
+    wanted = model.input(0).get_element_type()
+    if wanted.is_integral():  # else what is between two numbers would become the smaller one
+        value = ops.round(value)
+    if wanted != ov.Type.f32:
+        value = ops.convert(value, wanted.get_type_name())
     graphs.replace(model.input(0), value.output(0))
     result: Any = model.output(0).get_node().input_value(0)
     if result.get_element_type() != ov.Type.f32:

@@ -1,10 +1,13 @@
 """Keras models in one file: ``.keras``, and HDF5 with a whole model or with weights alone.
 
+What Keras 2 wrote is loaded by Keras 2: its own mark tells.
+
 No code of an artifact runs: Lambda layers are refused before Keras sees them, and its safe mode
 stays on besides (https://keras.io/api/models/model_saving_apis/). HDF5 that points into other files
 is refused, too.
 """
 
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -13,7 +16,7 @@ from typing import Any
 import h5py
 
 from ...errors import ModelError
-from . import weights
+from . import keras2, weights
 
 MAX_CONFIG_BYTES = 16 << 20
 
@@ -27,8 +30,8 @@ def load(path: Path) -> Any:
     """
     if path.suffix.lower() == ".keras":
         with zipfile.ZipFile(path) as archive:
-            _check_length("config.json", archive.getinfo("config.json").file_size, path)
-            config = archive.read("config.json").decode()
+            config = _member(archive, "config.json", path)
+            version = json.loads(_member(archive, "metadata.json", path))["keras_version"]
     else:
         with h5py.File(path, "r") as file:
             _refuse_links(file, path)
@@ -36,10 +39,21 @@ def load(path: Path) -> Any:
                 return weights.load_unet(file)
             config = _text(file.attrs["model_config"])
             _check_length("model_config", len(config), path)
+            version = _text(file.attrs.get("keras_version", ""))
     _refuse_lambda(config, path)
+    if keras2.wrote(version):
+        keras2.judge(json.loads(config), path.name)
+        import tf_keras
+
+        return tf_keras.models.load_model(path, compile=False, safe_mode=True)
     import keras  # takes long to import
 
     return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _member(archive: zipfile.ZipFile, name: str, path: Path) -> str:
+    _check_length(name, archive.getinfo(name).file_size, path)
+    return archive.read(name).decode()
 
 
 def _text(value: bytes | str) -> str:

@@ -77,6 +77,7 @@ def import_libraries(path: Path) -> None:
     """Import what reading an artifact needs."""
     if path.suffix.lower() in KERAS_SUFFIXES:
         import keras  # noqa: F401
+        import tf_keras  # noqa: F401
     if path.suffix.lower() != ".onnx":
         import tensorflow as tf
 
@@ -94,12 +95,22 @@ def keras_model(model: Any, folder: Path) -> Reading:
     source = _of_keras(model)
     try:
         exported = folder / "exported"
-        with _quiet(), _upsampling_of_free_size():
-            model.export(exported, format="tf_saved_model", verbose=False)
+        with _quiet():
+            _export(model, exported)
         graph = ov.Core().read_model(exported)
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
         return Reading(None, in_a_line(exc), source, "", shapes)
     return Reading(graph, "", source, "", shapes)
+
+
+def _export(model: Any, folder: Path) -> None:
+    import keras
+
+    if not isinstance(model, keras.Model):  # it is of Keras 2
+        model.export(str(folder))
+        return
+    with _upsampling_of_free_size():
+        model.export(folder, format="tf_saved_model", verbose=False)
 
 
 def keras_shapes(model: Any) -> tuple[list[tuple], list[tuple]]:

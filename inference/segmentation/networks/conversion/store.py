@@ -22,15 +22,26 @@ from typing import Any
 import openvino as ov
 
 from ...errors import ModelError
-from ..network import Description, Geometry, round_up
+from ..network import (
+    EIGHT_BITS,
+    LINEAR,
+    ONE,
+    SIGMOID,
+    SOFTMAX,
+    Description,
+    Ends,
+    Geometry,
+    round_up,
+)
 from . import describe, graphs, readers, rounding, saved_model
 from .convert import Conversion
 
 XML, JSON = "graph.xml", "graph.json"
 INT8 = "int8.xml"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 1  # of these files, and of what the converter does: a change makes old ones unfit
-CONVERTERS = ("openvino", "keras", "tensorflow-cpu", "tensorflow")  # of the last two, one is there
+FORMAT = 2  # of these files, and of what the converter does: a change makes old ones unfit
+# of the last two, one is there
+CONVERTERS = ("openvino", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
 REMEDY = "prepare the model again, or remove that folder"
 PICTURE_SIDE = 256  # of the image for which a graph's tensors are weighed, in pixels
@@ -127,7 +138,7 @@ def read(folder: Path, wanted: str, name: str) -> Conversion | None:
 
 def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
     told = known["description"]
-    geometry = _geometry(told["geometry"])
+    geometry, ends = _geometry(told["geometry"]), _ends(told["ends"])
     graph = int8 = None
     if known["unconverted"]:
         described = Description(
@@ -138,22 +149,25 @@ def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
             int(told["classes"]),
             _length(told["batch"]),
             geometry,
+            ends,
         )
     else:
-        graph, described = _read_graph(folder / XML, name, geometry)
+        graph, described = _read_graph(folder / XML, name, geometry, ends)
         if (folder / INT8).is_file():
-            int8, also = _read_graph(folder / INT8, name, geometry)
+            int8, also = _read_graph(folder / INT8, name, geometry, ends)
             if also != described:
                 raise ValueError(f"{INT8} is of another network than {XML}")
     notes = tuple(map(str, known["notes"]))
     return Conversion(described, graph, str(known["unconverted"]), notes, int8)
 
 
-def _read_graph(file: Path, name: str, geometry: Geometry) -> tuple[ov.Model, Description]:
+def _read_graph(
+    file: Path, name: str, geometry: Geometry, ends: Ends
+) -> tuple[ov.Model, Description]:
     graph = ov.Core().read_model(file)
     describe.check_shapes(*readers.graph_shapes(graph), name)
     shape, result = (readers.shape_of(end) for end in (graph.input(0), graph.output(0)))
-    described = describe.of_shapes(shape, result, name, geometry)
+    described = describe.of_shapes(shape, result, name, geometry, ends)
     _check_size(graph, described)
     return graph, described
 
@@ -184,6 +198,15 @@ def _geometry(told: dict[str, Any]) -> Geometry:
     if reach is not None and not (isinstance(reach, int) and reach >= 0):
         raise ValueError(f"its reach is {reach}")
     return Geometry(stride, reach, everywhere)
+
+
+def _ends(told: dict[str, Any]) -> Ends:
+    ends = Ends(told["largest"], told["activation"])
+    if ends.largest not in (ONE, EIGHT_BITS):
+        raise ValueError(f"its largest intensity is {ends.largest}")
+    if ends.activation not in (SIGMOID, SOFTMAX, LINEAR, ""):
+        raise ValueError(f"its activation is {ends.activation}")
+    return ends
 
 
 def keep(folder: Path, cache: Path, wanted: str) -> Path:

@@ -1,0 +1,146 @@
+"""What Keras 2 wrote is loaded by Keras 2, after it was judged."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+from tf_keras import layers
+
+from segmentation import artifacts
+from segmentation.errors import ModelError
+from segmentation.networks import openvino
+from segmentation.networks.conversion import keras_files, load, readers
+
+pytestmark = pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    tf_keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(3).random((2, 32, 48, 3), np.float32)
+
+
+def model_of(last="sigmoid", call=None):
+    """The usual decoder, and a call of a function of TensorFlow."""
+    image = tf_keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    x = layers.Conv2DTranspose(4, 2, strides=2)(layers.MaxPooling2D()(x))
+    x = layers.concatenate(
+        [layers.UpSampling2D(interpolation="bilinear")(layers.MaxPooling2D()(x)), x]
+    )
+    if call:
+        x = call(x)
+    x = layers.Conv2D(1, 3, padding="same", kernel_initializer="he_normal")(x)
+    return tf_keras.Model(image, layers.Activation(last)(x))
+
+
+def answer(source, images):
+    return openvino.network(source, "float32", None).run(images)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "model.h5"])
+def test_it_answers_as_keras_2_does(name, images, tmp_path):
+    model = model_of()
+    model.save(tmp_path / name)
+    np.testing.assert_allclose(answer(artifacts.load(tmp_path), images), model(images), atol=1e-5)
+
+
+def test_hard_sigmoid_is_that_of_keras_2(images, tmp_path):
+    """Of Keras 3 it is relu6(x + 3) / 6."""
+    model = model_of("hard_sigmoid")
+    model.save(tmp_path / "model.h5")
+    found = load.of_reading(readers.read(tmp_path / "model.h5", tmp_path), "model.h5", None)
+    assert np.ptp(model(images)) > 0.1
+    np.testing.assert_allclose(answer(found, images), model(images), atol=1e-5)
+
+
+def test_functions_that_only_compute_are_served(images, tmp_path):
+    model = model_of(call=lambda x: tf.nn.relu(x)[:, :, :, ::2] * tf.reduce_mean(x))
+    model.save(tmp_path / "model.keras")
+    found = load.of_reading(readers.read(tmp_path / "model.keras", tmp_path), "model.keras", None)
+    np.testing.assert_allclose(answer(found, images), model(images), atol=1e-5)
+
+
+def test_a_model_of_the_users_own(images):
+    model = model_of()
+    np.testing.assert_allclose(answer(load.of_keras(model), images), model(images), atol=1e-5)
+
+
+def rewritten(path: Path, old: str, new: str) -> Path:
+    """The archive with another text in its configuration."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    text = members["config.json"].decode()
+    assert old in text
+    members["config.json"] = text.replace(old, new).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+@pytest.fixture
+def saved(tmp_path):
+    path = tmp_path / "model.keras"
+    model_of(call=tf.nn.relu).save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "io.write_file",
+        "py_function",
+        "raw_ops.DebugIdentity",
+        "compat.v1.py_func",
+        "math",
+        "load_library",
+    ],
+)
+def test_functions_that_may_do_anything_are_refused(function, saved):
+    rewritten(saved, '"nn.relu"', json.dumps(function))
+    with pytest.raises(
+        ModelError, match=rf"the layer 'tf.nn.relu.*' calls tf.{function}, which is none"
+    ):
+        keras_files.load(saved)
+
+
+def test_a_lambda_under_another_spelling_is_refused(tmp_path):
+    model_of(call=layers.Lambda(lambda x: x)).save(tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5", "r+") as file:
+        config = file.attrs["model_config"]
+        file.attrs["model_config"] = config.replace('"Lambda"', r'"\u004cambda"')
+    with pytest.raises(ModelError, match="a layer 'Lambda', which holds code"):
+        keras_files.load(tmp_path / "model.h5")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"module": "keras.layers"', '"module": "subprocess"', "of subprocess, whose code is not"),
+        (
+            '"module": "keras.layers"',
+            '"module": "keras.utils"',
+            "of keras.utils, whose code is not",
+        ),
+        ('"module": "keras.layers"', '"module": "kerasx.layers"', "of kerasx.layers, whose code"),
+        (
+            '"activation": "relu"',
+            '"activation": {"module": "builtins", "class_name": "function", "config": "exec"}',
+            "names Python's own 'exec'",
+        ),
+    ],
+)
+def test_what_is_imported_for_an_artifact_is_its_own(old, new, message, saved):
+    rewritten(saved, old, new)
+    with pytest.raises(ModelError, match=message):
+        keras_files.load(saved)

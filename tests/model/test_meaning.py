@@ -1,0 +1,189 @@
+"""What the numbers mean that networks take and give: told by their layers, or by model.json."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from segmentation.answers import Probability
+from segmentation.errors import ModelError
+from segmentation.images import from_array
+from segmentation.networks.conversion.load import of_keras
+from segmentation.networks.network import Ends
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import make
+from segmentation.spec import ModelSpec
+from support.sources import straight
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    keras.utils.set_random_seed(1)
+
+
+@pytest.fixture(scope="module")
+def pixels():
+    """Darker on the left, so that tiles differ from each other and from the whole."""
+    noise = np.random.default_rng(2).random((64, 96)) * np.linspace(0.1, 1, 96)
+    return (255 * noise).astype(np.uint8)
+
+
+def spec_of(**entries):
+    return ModelSpec.parse(json.dumps(entries).encode())
+
+
+def served(model, pixels, spec=None, **tiles):
+    """The probabilities that a server gives, (H, W, K)."""
+    segmenter = make(of_keras(model), spec or ModelSpec(), **tiles)
+    answer = Probability.wanted(None, segmenter.spec, segmenter.network.classes)
+    images = from_array(pixels).for_channels(segmenter.network.channels)
+    return predict(segmenter, images, answer).values[0].reshape(*pixels.shape[:2], -1)
+
+
+def given(model, intensities):
+    """What the model itself gives for numbers as its maker feeds it, (H, W, K)."""
+    batch = np.asarray(intensities, np.float32)[None, ..., None]
+    return keras.ops.convert_to_numpy(model(batch))[0]
+
+
+def unet_like(*last, first=()):
+    return straight(*first, layers.Conv2D(4, 3, padding="same", activation="relu"), *last)
+
+
+def ends_of(model):
+    return of_keras(model).ends
+
+
+HEAD = {"kernel_size": 1, "kernel_initializer": "he_normal"}
+
+
+def logits(classes):
+    return layers.Conv2D(classes, **HEAD)
+
+
+# --- told by the layers
+
+
+@pytest.mark.parametrize(
+    ("last", "activation"),
+    [
+        (lambda: [layers.Conv2D(1, **HEAD, activation="sigmoid")], "sigmoid"),
+        (lambda: [layers.Conv2D(3, **HEAD, activation="softmax")], "softmax"),
+        (lambda: [logits(1)], "linear"),
+        (lambda: [logits(3), layers.Activation("softmax")], "softmax"),
+        (lambda: [logits(3), layers.BatchNormalization()], "linear"),
+        (lambda: [layers.Conv2DTranspose(1, 3, padding="same")], "linear"),
+        (lambda: [layers.Conv2D(1, **HEAD, activation="relu")], ""),
+        (lambda: [layers.Conv2D(1, **HEAD, activation="tanh")], ""),
+        (lambda: [layers.Conv2D(1, **HEAD, activation="sigmoid"), layers.Rescaling(255)], ""),
+    ],
+)
+def test_what_it_ends_with(last, activation):
+    assert ends_of(unet_like(*last())) == Ends(1, activation)
+
+
+@pytest.mark.parametrize(
+    ("first", "largest"),
+    [
+        (list, 1),
+        (lambda: [layers.Rescaling(1 / 255)], 255),
+        (lambda: [layers.Rescaling(1 / 127.5, offset=-1)], 255),
+        (lambda: [layers.Normalization(mean=120.0, variance=3000.0)], 255),
+        (lambda: [layers.Normalization(mean=0.5, variance=0.04)], 1),
+        (lambda: [layers.Rescaling(2, offset=-1)], 1),
+        (lambda: [layers.Rescaling(1 / 255), layers.Normalization(mean=0.5, variance=0.04)], 255),
+        (lambda: [layers.ZeroPadding2D(0), layers.Rescaling(1 / 255)], 255),
+    ],
+)
+def test_what_it_takes(first, largest):
+    model = unet_like(layers.Conv2D(1, **HEAD, activation="sigmoid"), first=first())
+    assert ends_of(model) == Ends(largest, "sigmoid")
+
+
+def test_logits_become_probabilities(pixels, caplog):
+    model = unet_like(logits(1))
+    expected = 1 / (1 + np.exp(-given(model, pixels / 255)))
+    np.testing.assert_allclose(served(model, pixels), expected, atol=1e-5)
+    assert "taken to give logits, and sigmoid makes probabilities of them" in caplog.text
+
+
+def test_logits_of_classes_become_probabilities(pixels, caplog):
+    model = unet_like(logits(3))
+    values = np.exp(50 * given(model, pixels / 255).astype(np.float64))
+    model.layers[-1].set_weights([50 * weights for weights in model.layers[-1].get_weights()])
+    expected = values / values.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(served(model, pixels), expected, atol=1e-3)
+    assert "softmax makes probabilities of them" in caplog.text
+
+
+def test_a_first_layer_that_divides_is_given_large_numbers(pixels, caplog):
+    model = unet_like(layers.Conv2D(1, 1, activation="sigmoid"), first=[layers.Rescaling(1 / 255)])
+    np.testing.assert_allclose(served(model, pixels), given(model, pixels), atol=1e-5)
+    assert "takes intensities of 0–255, as its first layer tells" in caplog.text
+
+
+def test_whole_numbers_are_given_whole(pixels):
+    image = keras.Input((None, None, 1), dtype="uint8")
+    x = keras.ops.cast(image, "float32") / 255
+    model = keras.Model(image, layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
+    expected = keras.ops.convert_to_numpy(model(pixels[None, ..., None]))[0]
+    np.testing.assert_allclose(served(model, pixels), expected, atol=1e-5)
+
+
+def test_other_values_than_probabilities_are_refused(pixels):
+    model = unet_like(layers.Conv2D(1, 1, activation="tanh"), first=[layers.Rescaling(-9)])
+    model.layers[-1].set_weights([-5 * np.abs(w) - 1 for w in model.layers[-1].get_weights()])
+    with pytest.raises(ModelError, match=r"gives values from -1 to .*; probabilities are 0–1; if"):
+        served(model, pixels)
+
+
+def test_probabilities_of_their_own_are_told(pixels, caplog):
+    served(unet_like(layers.Conv2D(3, 1, activation="sigmoid")), pixels)
+    assert "gives each class a probability of its own (sigmoid)" in caplog.text
+
+
+# --- told by model.json
+
+
+def test_a_spec_replaces_what_is_assumed(pixels, caplog):
+    first = [layers.Rescaling(1 / 255)]
+    model = unet_like(layers.Conv2D(1, 1, kernel_initializer="zeros"), first=first)
+    answer = served(model, pixels, spec_of(preprocessing=[], postprocessing=[]))
+    np.testing.assert_allclose(answer, given(model, pixels / 255), atol=1e-6)
+    assert "taken" not in caplog.text
+    assert "takes" not in caplog.text
+
+
+def test_logits_that_are_said_to_be_probabilities_are_refused(pixels):
+    model = unet_like(logits(1))
+    model.layers[-1].set_weights([w - 9 for w in model.layers[-1].get_weights()])
+    with pytest.raises(ModelError, match="probabilities are 0–1"):
+        served(model, pixels, spec_of(postprocessing=[]))
+
+
+def test_a_network_of_minus_one_to_one(pixels):
+    model = unet_like(logits(1))
+    step = {"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}}
+    spec = spec_of(preprocessing=[step], postprocessing=[{"id": "sigmoid"}])
+    expected = 1 / (1 + np.exp(-given(model, pixels / 127.5 - 1)))
+    np.testing.assert_allclose(served(model, pixels, spec), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("tile_size", [None, 32])
+def test_a_standardised_image_is_one_whole(pixels, tile_size):
+    """Tiles are standardised by the numbers of the image, not by their own."""
+    model = unet_like(layers.Conv2D(1, 1, activation="sigmoid"))
+    spec = spec_of(preprocessing=[{"id": "zero_mean_unit_variance"}])
+    x = pixels / 255
+    expected = given(model, (x - x.mean()) / (x.std() + 1e-6))
+    inner = (slice(2, -2), slice(2, -2))  # beyond, tiles are padded by mirroring
+    answer = served(model, pixels, spec, tile_size=tile_size, tile_overlap=8)
+    np.testing.assert_allclose(answer[inner], expected[inner], atol=1e-5)
+
+
+def test_a_spec_of_other_channels_is_refused(pixels):
+    step = {"id": "scale_linear", "kwargs": {"gain": [1, 2, 3]}}
+    with pytest.raises(ModelError, match="another number of channels than model, which takes 1"):
+        served(unet_like(logits(1)), pixels, spec_of(preprocessing=[step]))
