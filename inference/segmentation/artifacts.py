@@ -1,6 +1,6 @@
 """Loading what people have: a model of any kind, from the files in a model directory.
 
-    .keras                a model of Keras 3
+    .keras                a model of Keras 2 or 3
     .h5, .hdf5            a whole model of Keras 2 or 3
     .h5, .hdf5            weights alone of Keras 2 or 3, for the U-Net of ``networks/unet.py``
     saved_model.pb        a SavedModel folder, also inside a version folder such as ``1/``

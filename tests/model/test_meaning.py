@@ -10,8 +10,10 @@ from keras import layers
 from segmentation.answers import Probability
 from segmentation.errors import ModelError
 from segmentation.images import from_array
+from segmentation.networks.conversion import readers
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Ends
+from segmentation.networks.tune import Computing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import make
 from segmentation.spec import ModelSpec
@@ -34,9 +36,9 @@ def spec_of(**entries):
     return ModelSpec.parse(json.dumps(entries).encode())
 
 
-def served(model, pixels, spec=None, **tiles):
+def served(model, pixels, spec=None, **settings):
     """The probabilities that a server gives, (H, W, K)."""
-    segmenter = make(of_keras(model), spec or ModelSpec(), **tiles)
+    segmenter = make(of_keras(model), spec or ModelSpec(), **settings)
     answer = Probability.wanted(None, segmenter.spec, segmenter.network.classes)
     images = from_array(pixels).for_channels(segmenter.network.channels)
     return predict(segmenter, images, answer).values[0].reshape(*pixels.shape[:2], -1)
@@ -124,12 +126,24 @@ def test_a_first_layer_that_divides_is_given_large_numbers(pixels, caplog):
     assert "takes intensities of 0–255, as its first layer tells" in caplog.text
 
 
-def test_whole_numbers_are_given_whole(pixels):
+@pytest.mark.parametrize("engine", ["openvino", "tensorflow"])
+def test_whole_numbers_are_given_whole(pixels, engine):
     image = keras.Input((None, None, 1), dtype="uint8")
     x = keras.ops.cast(image, "float32") / 255
     model = keras.Model(image, layers.Conv2D(1, 3, padding="same", activation="sigmoid")(x))
     expected = keras.ops.convert_to_numpy(model(pixels[None, ..., None]))[0]
-    np.testing.assert_allclose(served(model, pixels), expected, atol=1e-5)
+    answer = served(model, pixels, computing=Computing(engine, "float32"))
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+
+
+def test_whole_numbers_are_told_where_there_is_no_graph(monkeypatch, pixels):
+    def fail(*_):
+        raise RuntimeError("too new")
+
+    monkeypatch.setattr(readers, "_export", fail)
+    image = keras.Input((None, None, 1), dtype="uint8")
+    source = of_keras(keras.Model(image, keras.ops.cast(image, "float32") / 255))
+    assert (source.graph, source.ends.largest) == (None, 255)
 
 
 def test_other_values_than_probabilities_are_refused(pixels):

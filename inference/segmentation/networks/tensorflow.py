@@ -67,6 +67,12 @@ def fastest_precision() -> str:
     return FLOAT16 if details.get("compute_capability", (0, 0)) >= TENSOR_CORES else FLOAT32
 
 
+def takes_whole_numbers(model: Any) -> bool:
+    """Whether the input of a Keras model, or of what is called like one, is of such a type."""
+    inputs = getattr(model, "inputs", None) or []
+    return any(tf.as_dtype(taken.dtype).is_integer for taken in inputs)
+
+
 def network(source: Source, precision: str, threads: int | None) -> TensorFlowNetwork:
     """Load an artifact, and trace it once for all sizes.
 
@@ -88,10 +94,17 @@ def network(source: Source, precision: str, threads: int | None) -> TensorFlowNe
     model = source.load()
     shape = (source.batch, source.height, source.width, source.channels)
     traced = tf.function(
-        lambda images: tf.cast(model(images, training=False), tf.float32),
+        lambda images: tf.cast(model(_as_taken(images, model), training=False), tf.float32),
         input_signature=[tf.TensorSpec(shape, tf.float32)],
     )
     return TensorFlowNetwork(**source.description, function=traced, precision=precision)
+
+
+def _as_taken(images: Any, model: Any) -> Any:
+    """Images, float32, in the type of a model's input."""
+    if takes_whole_numbers(model):
+        return tf.cast(tf.round(images), model.inputs[0].dtype)
+    return images
 
 
 def _share_gpu() -> None:

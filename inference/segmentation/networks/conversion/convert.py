@@ -8,7 +8,7 @@ import openvino as ov
 
 from ...errors import ModelError
 from .. import probe
-from ..network import EIGHT_BITS, Description, Ends, Geometry, round_up
+from ..network import EIGHT_BITS, ONE, Description, Ends, Geometry, round_up
 from . import describe, ends, fusing, geometry, graphs, readers, upsampling
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,9 @@ def _unconverted(reading: readers.Reading, name: str, reason: str) -> Conversion
     if reading.source is None:
         raise ModelError(f"{name} cannot be run: {reason}; {describe.RULE}")
     [shape], [result] = reading.shapes
-    described = describe.of_shapes(shape, result, name, Geometry(1), Ends())
+    described = describe.of_shapes(
+        shape, result, name, Geometry(1), Ends(EIGHT_BITS if reading.whole else ONE)
+    )
     stride = _tried_stride(reading.source, described)
     return Conversion(replace(described, geometry=Geometry(stride)), None, reason, ())
 

@@ -38,6 +38,7 @@ class Reading:
         source: runs the artifact by what made it, float32 images -> float32; None: nothing may.
         uncompared: why nothing may, or empty.
         shapes: of its inputs and its outputs, None for a free length.
+        whole: whether its input is of whole numbers, where OpenVINO cannot read it.
     """
 
     graph: ov.Model | None
@@ -45,6 +46,7 @@ class Reading:
     source: Run | None
     uncompared: str
     shapes: tuple[list[tuple], list[tuple]]
+    whole: bool = False
 
 
 def read(path: Path, folder: Path) -> Reading:
@@ -99,7 +101,7 @@ def keras_model(model: Any, folder: Path) -> Reading:
             _export(model, exported)
         graph = ov.Core().read_model(exported)
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
-        return Reading(None, in_a_line(exc), source, "", shapes)
+        return Reading(None, in_a_line(exc), source, "", shapes, _takes_whole_numbers(model))
     return Reading(graph, "", source, "", shapes)
 
 
@@ -122,6 +124,12 @@ def keras_shapes(model: Any) -> tuple[list[tuple], list[tuple]]:
     return inputs, outputs
 
 
+def _takes_whole_numbers(model: Any) -> bool:
+    from .. import tensorflow
+
+    return tensorflow.takes_whole_numbers(model)
+
+
 def in_a_line(exc: Exception) -> str:
     """The message of an error of a library; of a long one both ends, as the reason may be last."""
     text = " ".join(str(exc).split())
@@ -142,7 +150,8 @@ def _saved_model(folder: Path) -> Reading:
                 f"{folder.name} cannot be run: OpenVINO cannot read it ({in_a_line(exc)}), and "
                 f"TensorFlow must not run it: {refused}; export the network alone"
             ) from exc
-        return Reading(None, in_a_line(exc), source, "", keras_shapes(loaded))
+        whole = _takes_whole_numbers(loaded)
+        return Reading(None, in_a_line(exc), source, "", keras_shapes(loaded), whole)
     return Reading(graph, "", source, refused, graph_shapes(graph))
 
 
