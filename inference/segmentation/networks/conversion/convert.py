@@ -66,6 +66,7 @@ def convert(reading: readers.Reading, name: str) -> Conversion:
         notes.append(f"its graph is not compared with its source: {reading.uncompared}")
     else:
         expected = reading.source(picture)
+        _check_finite(expected, name)  # what graph and source make of NaN may differ
         tolerance = TOLERANCE_OF_ROUNDED if graphs.rounds(reading.graph) else TOLERANCE
         if not _same(exact, expected, tolerance):
             most = np.abs(exact - expected).max() if exact.shape == expected.shape else np.inf
@@ -125,11 +126,13 @@ def _tried(graph: ov.Model, picture: np.ndarray, described: Description) -> np.n
     if values.shape != (*picture.shape[:3], described.classes):
         came = f"{described.name} gives {values.shape} for an image of {size}"
         raise ModelError(f"{came}; a mask has the image's size; {describe.RULE}")
-    if not np.isfinite(values).all():
-        raise ModelError(
-            f"{described.name} gives NaN or infinity for a picture of cells; train it again"
-        )
+    _check_finite(values, described.name)
     return values
+
+
+def _check_finite(values: np.ndarray, name: str) -> None:
+    if not np.isfinite(values).all():
+        raise ModelError(f"{name} gives NaN or infinity for a picture of cells; train it again")
 
 
 def _fits(values: np.ndarray, picture: np.ndarray, described: Description) -> bool:
