@@ -80,4 +80,4 @@ add_folders
 ensure_java
 inference/mms/build.sh "$PWD/.venv/bin/python"
 # the embedded model's graph, as in the image: the server then starts in a third of the time
-.venv/bin/python scripts/models/prepare.py models/unet-membrane >/dev/null
+.venv/bin/python -c "from segmentation import artifacts; artifacts.prepare('models/unet-membrane')"
