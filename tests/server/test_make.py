@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -79,3 +80,45 @@ def test_an_unsupported_python_is_refused_in_one_line(tmp_path):
     assert setup.returncode == 1
     assert len(setup.stderr.splitlines()) == 1
     assert "Python 3.11, 3.12 or 3.13 is needed, found Python 3.10.1" in setup.stderr
+
+
+HIDE = """
+import sys
+
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {names}:
+            raise ModuleNotFoundError("no module named " + name, name=name)
+
+sys.meta_path.insert(0, Hidden())
+"""
+
+
+def only_for_development() -> set[str]:
+    """The modules of all packages that requirements.txt does not name."""
+    text = (ROOT / "requirements.txt").read_text()
+    served = set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE)) | {"pip"}
+    packages = packages_distributions().items()
+    return {
+        module
+        for module, names in packages
+        if not any(re.sub("[-_.]+", "-", name).lower() in served for name in names)
+    }
+
+
+def test_setting_up_and_the_demo_need_nothing_for_development(tmp_path):
+    hidden = only_for_development()
+    assert {"click", "pytest", "requests"} & hidden
+    (tmp_path / "sitecustomize.py").write_text(HIDE.replace("{names}", repr(hidden)))
+    last = (ROOT / "scripts" / "setup.sh").read_text().splitlines()[-1]
+    assert "prepare" in last
+    for command in (last, ".venv/bin/python scripts/demo.py"):
+        run = subprocess.run(
+            ["bash", "-c", command],
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
