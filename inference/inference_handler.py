@@ -140,7 +140,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """How a worker computes while others of this server do."""
         cpus = machine.available_cpus()
         alone = self._settings.threads or cpus
-        threads = min(alone, max(1, cpus // (self._settings.workers or 1)))
+        threads = machine.share_of_cpus(cpus, self._settings.workers or 1, alone)
         if threads == alone:
             return None
         return Beside(threads, Path(tempfile.gettempdir(), COMPUTING))

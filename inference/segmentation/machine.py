@@ -25,6 +25,11 @@ def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
     return max(1, int(min(granted, len(os.sched_getaffinity(0)))))
 
 
+def share_of_cpus(cpus: int, workers: int, most: int) -> int:
+    """The threads of each of so many workers while all of them compute; ``most`` at most."""
+    return min(most, max(1, cpus // workers))
+
+
 def available_memory(cgroups: Path = CGROUPS, own: Path = OWN, meminfo: Path = MEMINFO) -> int:
     """How many bytes may be taken now before the kernel ends a process for it."""
     grants = [_memory_left(folder) for folder in _folders("memory", cgroups, own)]

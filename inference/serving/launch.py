@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from segmentation import machine
 from serving import contract, upstream
 from serving.settings import MEGABYTE, MODEL_DIR, Settings
 
@@ -150,17 +151,14 @@ def _default_workers(settings: Settings, facts: Facts, multi_model: bool) -> int
     return 1 if alone or facts.memory < TWO_WORKERS_MEMORY else 2
 
 
-def _beside(alone: int, cpus: int, workers: int) -> int:
-    """The threads of each worker while all compute, of libraries that know no other number."""
-    return min(alone, max(1, cpus // workers))
-
-
 def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """The variables that suit this server, where the environment does not set them."""
     assert settings.workers, "as plan says"
     alone = settings.threads or facts.cpus
     wanted = variables.get("OMP_NUM_THREADS", "")
-    defaults = dict.fromkeys(THREADS, wanted or str(_beside(alone, facts.cpus, settings.workers)))
+    # of libraries that do not know whether other workers compute
+    beside = machine.share_of_cpus(facts.cpus, settings.workers, alone)
+    defaults = dict.fromkeys(THREADS, wanted or str(beside))
     defaults |= {
         "UNET_THREADS": wanted if wanted.isdigit() else str(alone),
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
