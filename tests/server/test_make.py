@@ -1,10 +1,11 @@
 """What the README's first screen promises, as a user types it."""
 
+import json
 import os
 import re
 import signal
 import subprocess
-from importlib.metadata import packages_distributions
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -94,14 +95,23 @@ sys.meta_path.insert(0, Hidden())
 """
 
 
+# In a process of its own: importing pkg_resources, as other tests do, adds its vendored packages.
+LISTED = """
+import importlib.metadata, json
+print(json.dumps(importlib.metadata.packages_distributions()))
+"""
+
+
 def only_for_development() -> set[str]:
     """The modules of all packages that requirements.txt does not name."""
     text = (ROOT / "requirements.txt").read_text()
     served = set(re.findall(r"^([\w.-]+)==", text, re.MULTILINE)) | {"pip"}
-    packages = packages_distributions().items()
+    listed = subprocess.run(
+        [sys.executable, "-c", LISTED], capture_output=True, text=True, check=True
+    ).stdout
     return {
         module
-        for module, names in packages
+        for module, names in json.loads(listed).items()
         if not any(re.sub("[-_.]+", "-", name).lower() in served for name in names)
     }
 
