@@ -2,7 +2,8 @@
 
     {"threshold": 0.5, "classes": [{"name": "background", "color": "#000000"}, {"name": "cell"}],
      "preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}}],
-     "postprocessing": [{"id": "sigmoid"}]}
+     "postprocessing": [{"id": "sigmoid"}], "multilabel": false,
+     "input": {"name": "raw", "axes": "bcyx"}, "output": "mask"}
 
 Every entry is optional. Background, class 0, comes first. Pre- and postprocessing are in the terms
 of bioimage.io; see ``preprocessing.py``. A list, an empty one too, stands for all that is done;
@@ -25,10 +26,36 @@ from .preprocessing import STEPS, Preprocessing
 FILE_NAME = "model.json"
 MAX_BYTES = 1_000_000
 ACTIVATIONS = ("sigmoid", "softmax")
+KEYS = (
+    "threshold",
+    "classes",
+    "preprocessing",
+    "postprocessing",
+    "multilabel",
+    "input",
+    "output",
+)
+AXES = ("bcyx", "byxc", "cyx", "yxc", "byx", "yx")
 RULE = (
     'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …], "preprocessing": '
-    '[{"id": "…", "kwargs": {…}}, …], "postprocessing": [{"id": "…"}]}, background first'
+    '[{"id": "…", "kwargs": {…}}, …], "postprocessing": [{"id": "…"}], "multilabel": true or '
+    'false, "input": {"name": "…", "axes": "bcyx"}, "output": "…"}, background first'
 )
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Which input of a model takes the image, and which output is its answer.
+
+    Attributes:
+        input: its name; None: the only one.
+        axes: of the input, one of AXES; None: as its shape tells.
+        output: its name, or its index from 0; None: the last one of the image's size.
+    """
+
+    input: str | None = None
+    axes: str | None = None
+    output: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,9 @@ class ModelSpec:
         class_colors: "#rrggbb" of each class, or empty.
         preprocessing: of intensities; None: as the network's layers tell.
         postprocessing: () or ("sigmoid",) or ("softmax",); None: as the network's layers tell.
+        multilabel: whether classes may overlap, so that each has a mask of its own; None: as the
+            network's layers tell.
+        ports: the input and the output to take, of several.
     """
 
     threshold: float = 0.5
@@ -49,6 +79,8 @@ class ModelSpec:
     class_colors: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     postprocessing: tuple[str, ...] | None = None
+    multilabel: bool | None = None
+    ports: Ports = Ports()
 
     @classmethod
     def read(cls, directory: str | Path) -> "ModelSpec":
@@ -84,7 +116,7 @@ class ModelSpec:
             entries = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as exc:
             raise ModelError(f"{FILE_NAME} cannot be read: {exc}; {RULE}") from exc
-        _check_keys(entries, ("threshold", "classes", "preprocessing", "postprocessing"), "it")
+        _check_keys(entries, KEYS, "it")
         names, colors = _classes(entries.get("classes", []))
         return cls(
             _threshold(entries.get("threshold", cls.threshold)),
@@ -92,6 +124,8 @@ class ModelSpec:
             colors,
             _preprocessing(entries.get("preprocessing")),
             _postprocessing(entries.get("postprocessing")),
+            _multilabel(entries.get("multilabel")),
+            _ports(entries.get("input"), entries.get("output")),
         )
 
 
@@ -167,6 +201,31 @@ def _postprocessing(entries: Any) -> tuple[str, ...] | None:
     if len(names) > 1:
         raise ModelError(f"{FILE_NAME}: postprocessing has {len(names)} steps, not one; {RULE}")
     return tuple(names)
+
+
+def _multilabel(value: Any) -> bool | None:
+    if value is not None and not isinstance(value, bool):
+        raise ModelError(f"{FILE_NAME}: multilabel is {_shown(value)}, not true or false; {RULE}")
+    return value
+
+
+def _ports(taken: Any, given: Any) -> Ports:
+    taken = {} if taken is None else taken
+    _check_keys(taken, ("name", "axes"), "input")
+    name, axes = taken.get("name"), taken.get("axes")
+    if name is not None and not isinstance(name, str):
+        raise ModelError(f"{FILE_NAME}: the name of input is {_shown(name)}, and no text; {RULE}")
+    if axes is not None and axes not in AXES:
+        raise ModelError(
+            f"{FILE_NAME}: the axes of input are {_shown(axes)}; known are {', '.join(AXES)}, as "
+            f"bioimage.io writes them; {RULE}"
+        )
+    is_index = isinstance(given, int) and not isinstance(given, bool) and given >= 0
+    if given is not None and not is_index and not isinstance(given, str):
+        raise ModelError(
+            f"{FILE_NAME}: output is {_shown(given)}; it is a name, or an index from 0; {RULE}"
+        )
+    return Ports(name, axes, given)
 
 
 def _steps(entries: Any, what: str, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
