@@ -17,6 +17,7 @@ import tensorflow as tf
 from segmentation import artifacts
 from segmentation.networks import openvino, tensorflow
 from segmentation.networks.conversion import describe, readers
+from segmentation.networks.form import Form
 from segmentation.networks.hardware import BFLOAT16, FLOAT32, fastest_on_cpu
 from segmentation.networks.network import Source
 from timing import in_turns
@@ -48,7 +49,7 @@ def steps_of(source: Source, intensities: np.ndarray) -> dict[str, Step]:
     """The last step first, because the others are compared with it."""
     assert source.load, "Keras models have it"
     keras_model: Any = source.load()
-    graph = exported(keras_model, source.name)
+    graph = exported(keras_model, source)
     steps: dict[str, Step] = {}
     for precision in dict.fromkeys((fastest_on_cpu(), FLOAT32)):
         network = openvino.network(source, precision, None)
@@ -62,12 +63,12 @@ def steps_of(source: Source, intensities: np.ndarray) -> dict[str, Step]:
     return steps
 
 
-def exported(keras_model: Any, name: str) -> Any:
+def exported(keras_model: Any, source: Source) -> Any:
     """The graph of a Keras model, with nothing fused."""
     with tempfile.TemporaryDirectory(prefix="benchmark-") as folder:
         reading = readers.keras_model(keras_model, Path(folder))
         assert reading.graph is not None, reading.unread
-        return describe.with_our_axes(reading.graph, name)
+        return describe.with_our_axes(reading.graph, source.form or Form(), source.name)
 
 
 def predict(keras_model: Any, intensities: np.ndarray) -> object:

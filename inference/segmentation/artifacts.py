@@ -5,6 +5,7 @@
     .h5, .hdf5            weights alone of Keras 2 or 3, for the U-Net of ``networks/unet.py``
     saved_model.pb        a SavedModel folder, also inside a version folder such as ``1/``
     .onnx, .tflite        a model of ONNX, or of TensorFlow Lite
+    rdf.yaml              a package of bioimage.io, which names its weights (``bioimageio``)
 
 Nothing is unpickled, and no code from an artifact runs: it becomes a graph, in a process of its
 own (``networks/conversion``).
@@ -15,12 +16,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from . import machine
+from .bioimageio import package as bioimageio
 from .errors import ModelError, OutOfMemory
 from .networks.conversion import load as conversion
 from .networks.conversion import saved_model, store
 from .networks.conversion.child import KINDS
 from .networks.conversion.readers import FILE_SUFFIXES
 from .networks.network import Source
+from .spec import ModelSpec
 
 # more than was measured with 16 and 64 filters: what one more process takes, and what a model does
 # until it has answered its first image, per byte of its files
@@ -43,7 +46,8 @@ def load(
             to images.
         OutOfMemory: it needs more memory than there is.
     """
-    return conversion.load(find(model_dir, filename), Path(cache) if cache else None)
+    ports = ModelSpec.read(model_dir).ports
+    return conversion.load(find(model_dir, filename), Path(cache) if cache else None, ports)
 
 
 def prepare(model_dir: str | Path, filename: str | None = None) -> Path:
@@ -56,7 +60,7 @@ def prepare(model_dir: str | Path, filename: str | None = None) -> Path:
         ModelError, OutOfMemory: as ``load``.
     """
     path = find(model_dir, filename)
-    conversion.prepare(path)
+    conversion.prepare(path, ModelSpec.read(model_dir).ports)
     return store.beside(path)
 
 
@@ -101,6 +105,9 @@ def find(model_dir: str | Path, filename: str | None = None) -> Path:
         ModelError: there is none, or there are several.
     """
     directory = Path(model_dir)
+    package = bioimageio.read(directory) if directory.is_dir() else None
+    if package:
+        return package.artifact(filename)
     candidates = sorted(_candidates(directory)) if directory.is_dir() else []
     listing = _listing(directory, candidates)
     if filename:

@@ -24,6 +24,7 @@ def of_module(module: tf.Module, folder: Path) -> Source:
     conversion = convert.convert(readers.read(folder, folder), "module")
     return Source(
         **vars(conversion.description),
+        form=conversion.form,
         graph=conversion.graph,
         unconverted=conversion.unconverted,
     )

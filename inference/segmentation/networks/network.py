@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from ..errors import ModelError
+
+if TYPE_CHECKING:
+    from .form import Form
 
 ONE, EIGHT_BITS = 1, 255
 SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
@@ -21,10 +24,13 @@ class Ends:
             or takes whole ones.
         activation: "sigmoid", "softmax", "linear" (no activation: it gives logits), or "" where
             the last layer tells nothing.
+        labels: how many classes it gives the indices of, in place of probabilities; 0 where that is
+            not told; None: it gives probabilities, or logits.
     """
 
     largest: int = ONE
     activation: str = ""
+    labels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -102,18 +108,22 @@ class Source(Description):
     """What an artifact holds, before an engine has made a network of it.
 
     Attributes:
+        form: of the artifact itself, as ``load`` gives it.
         graph: an ``openvino.Model`` from float32 (N, H, W, C) intensities to float32 (N, H, W, K)
             probabilities; None where it could not be converted.
         int8: such a graph in int8, where it was prepared with one, or None.
         unconverted: why there is no graph, or empty.
         load: gives a Keras model, or what is called like one, for TensorFlow to run; None where it
             cannot run this kind of artifact.
+        assumed: what the artifact does not tell, and was taken for granted.
     """
 
+    form: "Form | None" = None
     graph: Any = None
     int8: Any = None
     unconverted: str = ""
     load: Callable[[], Callable[..., Any]] | None = None
+    assumed: tuple[str, ...] = ()
 
     @property
     def description(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from . import hardware
+from .form import Form
 from .hardware import BFLOAT16, FLOAT16, FLOAT32
 from .network import Description, Source, in_batches
 
@@ -31,11 +32,13 @@ class TensorFlowNetwork(Description):
     """A network; see ``network.Network``.
 
     Attributes:
-        function: from and to tensors, of ``batch`` images.
+        function: from and to tensors, as the model has them.
+        form: of the model.
         precision: that it is called in.
     """
 
     function: Callable[[Any], Any]
+    form: Form
     precision: str = FLOAT32
 
     def run(self, images: np.ndarray) -> np.ndarray:
@@ -52,7 +55,7 @@ class TensorFlowNetwork(Description):
         for switch in filter(None, SWITCHES.values()):  # they are looked at in each call
             is_on = SWITCHES[self.precision] == switch
             tf.config.optimizer.set_experimental_options({switch: is_on})
-        return self.function(tf.convert_to_tensor(images)).numpy()
+        return self.form.run(lambda own: self.function(tf.convert_to_tensor(own)).numpy(), images)
 
 
 def takes(source: Source) -> bool:
@@ -91,13 +94,15 @@ def network(source: Source, precision: str, threads: int | None) -> TensorFlowNe
         raise ValueError("float16 is for GPUs")
     if precision == BFLOAT16 and not (on_cpu and hardware.fastest_on_cpu() == BFLOAT16):
         raise ValueError("there is no CPU with instructions for bfloat16")
-    model = source.load()
-    shape = (source.batch, source.height, source.width, source.channels)
-    traced = tf.function(
-        lambda images: tf.cast(model(_as_taken(images, model), training=False), tf.float32),
-        input_signature=[tf.TensorSpec(shape, tf.float32)],
-    )
-    return TensorFlowNetwork(**source.description, function=traced, precision=precision)
+    model, form = source.load(), source.form or Form()
+    shape = form.shape(source.batch, source.height, source.width, source.channels)
+
+    def output(images: Any) -> Any:
+        given = tf.nest.flatten(model(_as_taken(images, model), training=False))
+        return tf.cast(given[form.output], tf.float32)
+
+    traced = tf.function(output, input_signature=[tf.TensorSpec(shape, tf.float32)])
+    return TensorFlowNetwork(**source.description, function=traced, form=form, precision=precision)
 
 
 def _as_taken(images: Any, model: Any) -> Any:

@@ -1,6 +1,6 @@
 """What runs in the child process: an artifact in, a graph and what is known of it out.
 
-    python -m segmentation.networks.conversion.child PARENT LIMITS… ARTIFACT FOLDER DIGEST
+    python -m segmentation.networks.conversion.child PARENT LIMITS… ARTIFACT FOLDER DIGEST PORTS
 
 Writes the files of ``store`` into the folder, or ``error.json`` if the artifact is to blame.
 """
@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from ...errors import ModelError
+from ...spec import Ports
 from . import sandbox
 
 ERROR = "error.json"
@@ -25,7 +26,7 @@ KINDS = "a .keras, .h5, .hdf5, .onnx or .tflite file, or a SavedModel folder"
 
 
 def main(arguments: list[str]) -> int:
-    limits, (artifact, folder, digest) = sandbox.enter(arguments)
+    limits, (artifact, folder, digest, ports) = sandbox.enter(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stdout)
     sys.modules["matplotlib"] = None  # type: ignore[assignment]  # Keras would import it: a second
     from . import readers
@@ -33,16 +34,16 @@ def main(arguments: list[str]) -> int:
     path = Path(artifact)
     readers.import_libraries(path)  # before memory is limited: what they take is not the artifact's
     sandbox.limit_memory(limits)
-    return work(path, Path(folder), digest, limits)
+    return work(path, Path(folder), digest, Ports(**json.loads(ports)), limits)
 
 
-def work(path: Path, folder: Path, digest: str, limits: sandbox.Limits) -> int:
+def work(path: Path, folder: Path, digest: str, ports: Ports, limits: sandbox.Limits) -> int:
     """Convert an artifact; returns the exit status."""
     from . import convert, readers, store
 
     try:
         reading = readers.read(path, folder.parent)
-        store.write(folder, convert.convert(reading, path.name), digest)
+        store.write(folder, convert.convert(reading, path.name, ports), digest)
     except ModelError as exc:
         return _failed(folder, str(exc))
     except Exception as exc:  # whatever the libraries raise on a broken file

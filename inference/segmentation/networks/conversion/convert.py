@@ -2,19 +2,33 @@
 
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import openvino as ov
 
 from ...errors import ModelError
+from ...spec import Ports
 from .. import probe
-from ..network import EIGHT_BITS, ONE, Description, Ends, Geometry, round_up
-from . import describe, ends, fusing, geometry, graphs, readers, upsampling
+from ..form import Form
+from ..network import EIGHT_BITS, SIGMOID, SOFTMAX, Description, round_up
+from . import (
+    describe,
+    ends,
+    forms,
+    fusing,
+    geometry,
+    graphs,
+    readers,
+    unconverted,
+    upsampling,
+)
 
 logger = logging.getLogger(__name__)
 
 TOLERANCE = 1e-3  # of a picture's probabilities, for a graph in place of its source
 TOLERANCE_OF_ROUNDED = 0.05  # the same, where the source computes in 16 bits, and the graph in 32
+SAME_LABELS = 0.999  # of a picture's pixels
 LEAST_SIDE = 128  # of a picture on which upsamplings are looked for, in pixels
 
 
@@ -24,86 +38,83 @@ class Conversion:
 
     Attributes:
         description: of its network.
+        form: of the artifact itself, for what runs it as it is.
         graph: from float32 (N, H, W, C) to float32 (N, H, W, K); None: there is none.
         unconverted: why there is none, or empty.
         notes: how it was made and checked, for the log.
+        assumed: what the artifact does not tell, and was taken for granted, for the log.
         int8: a graph that computes nearly the same in int8; None: there is none.
     """
 
     description: Description
+    form: Form
     graph: ov.Model | None
     unconverted: str
     notes: tuple[str, ...]
+    assumed: tuple[str, ...] = ()
     int8: ov.Model | None = None
 
 
-def convert(reading: readers.Reading, name: str) -> Conversion:
+def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> Conversion:
     """Make a graph of what was read, fuse its upsamplings, and check it.
 
     Args:
         reading: of the artifact.
         name: of the artifact.
+        ports: what its spec says of its input and its outputs.
 
     Raises:
-        ModelError: it is no model from images to masks of their size, or fails.
+        ModelError: it is no model from images to what has probabilities of their pixels, or fails.
     """
-    describe.check_shapes(*reading.shapes, name)
+    ports = ports or Ports()
     if reading.graph is None:
-        return _unconverted(reading, name, reading.unread)
-    plain = describe.with_our_axes(reading.graph, name)
-    shape, result = (readers.shape_of(end) for end in (plain.input(0), plain.output(0)))
-    told = ends.of_graph(plain)
-    described = describe.of_shapes(shape, result, name, geometry.of_graph(plain), told)
+        return _unconverted(reading, name, ports, reading.unread)
+    form, assumed = _form(reading, ports, name)
+    plain = describe.with_our_axes(reading.graph, form, name)
+    described = describe.of_graph(plain, name, geometry.of_graph(plain), ends.of_graph(plain))
     picture = _picture(described)
     try:
         exact = _tried(plain, picture, described)
     except ModelError as exc:
-        if reading.source is None or not _fits(reading.source(picture), picture, described):
+        if reading.source is None or not _fits(reading.source, form, picture, described):
             raise
-        return _unconverted(reading, name, f"its graph does not do what it does: {exc}")
+        reason = f"its graph does not do what it does: {exc}"
+        return _unconverted(reading, name, ports, reason)
     notes = []
     if reading.source is None:
         notes.append(f"its graph is not compared with its source: {reading.uncompared}")
     else:
-        expected = reading.source(picture)
+        expected = unconverted.run(reading.source, form, picture)
         _check_finite(expected, name)  # what graph and source make of NaN may differ
         tolerance = TOLERANCE_OF_ROUNDED if graphs.rounds(reading.graph) else TOLERANCE
-        if not _same(exact, expected, tolerance):
+        if not _same(exact, expected, tolerance, form.labels):
             most = np.abs(exact - expected).max() if exact.shape == expected.shape else np.inf
             reason = f"its graph differs from it by {most:.2g} on a picture of cells"
-            return _unconverted(reading, name, reason)
+            return _unconverted(reading, name, ports, reason)
         notes.append(f"its graph gives what it gives for a picture of cells, to {tolerance}")
     graph, note = _fused(plain, described, picture, exact)
-    return Conversion(described, graph, "", (*notes, note))
+    return Conversion(described, form, graph, "", (*notes, note), tuple(assumed))
 
 
-def _unconverted(reading: readers.Reading, name: str, reason: str) -> Conversion:
+def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list[str]]:
+    """Of what OpenVINO could read; and what was assumed."""
+    graph = reading.graph
+    assert graph, "there is one"
+    trial = partial(graphs.output_shapes, graph)
+    form, assumed = forms.find(reading.inputs, reading.outputs, trial, ports, name)
+    output = graph.output(form.output)
+    form = replace(form, labels=ends.labels(output) is not None)
+    activation = ends.activation(output)
+    if form.factor > 1 and activation in (SIGMOID, SOFTMAX):
+        form = replace(form, activation=activation)
+    return form, assumed
+
+
+def _unconverted(reading: readers.Reading, name: str, ports: Ports, reason: str) -> Conversion:
     """What TensorFlow alone can run."""
-    if reading.source is None:
-        raise ModelError(f"{name} cannot be run: {reason}; {describe.RULE}")
-    [shape], [result] = reading.shapes
-    described = describe.of_shapes(
-        shape, result, name, Geometry(1), Ends(EIGHT_BITS if reading.whole else ONE)
-    )
-    stride = _tried_stride(reading.source, described)
-    return Conversion(replace(described, geometry=Geometry(stride)), None, reason, ())
-
-
-def _tried_stride(run: readers.Run, described: Description) -> int:
-    """The smallest power of two whose multiples it takes, and gives back in that size."""
-    if described.height and described.width:
-        return 1  # a fixed size needs no rounding
-    strides = [2**power for power in range(8)]
-    for stride in strides:
-        # three times: no multiple of the next stride
-        size = (described.height or 3 * stride, described.width or 3 * stride)
-        images = np.zeros((described.batch or 1, *size, described.channels), np.float32)
-        try:
-            if run(images).shape[1:3] == size:
-                return stride
-        except Exception:  # whatever it raises where its parts do not fit each other
-            continue
-    return strides[-1]
+    form, assumed = unconverted.form_of(replace(reading, unread=reason), ports, name)
+    described = unconverted.describe(reading, form, name)
+    return Conversion(described, form, None, reason, (), tuple(assumed))
 
 
 def _picture(described: Description) -> np.ndarray:
@@ -121,11 +132,11 @@ def _tried(graph: ov.Model, picture: np.ndarray, described: Description) -> np.n
     except RuntimeError as exc:
         reason = readers.in_a_line(exc)
         raise ModelError(
-            f"{described.name} fails on an image of {size}: {reason}; {describe.RULE}"
+            f"{described.name} fails on an image of {size}: {reason}; {forms.RULE}"
         ) from exc
     if values.shape != (*picture.shape[:3], described.classes):
         came = f"{described.name} gives {values.shape} for an image of {size}"
-        raise ModelError(f"{came}; a mask has the image's size; {describe.RULE}")
+        raise ModelError(f"{came}; a mask has the image's size; {forms.RULE}")
     _check_finite(values, described.name)
     return values
 
@@ -135,7 +146,9 @@ def _check_finite(values: np.ndarray, name: str) -> None:
         raise ModelError(f"{name} gives NaN or infinity for a picture of cells; train it again")
 
 
-def _fits(values: np.ndarray, picture: np.ndarray, described: Description) -> bool:
+def _fits(source: readers.Run, form: Form, picture: np.ndarray, described: Description) -> bool:
+    """Whether what made the artifact gives for it what it should."""
+    values = unconverted.run(source, form, picture)
     shape = (*picture.shape[:3], described.classes)
     return values.shape == shape and bool(np.isfinite(values).all())
 
@@ -166,7 +179,11 @@ def _shape_to_look_at(described: Description) -> tuple[int, int, int, int]:
     return described.batch or 1, height, width, described.channels
 
 
-def _same(values: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE) -> bool:
+def _same(
+    values: np.ndarray, expected: np.ndarray, tolerance: float = TOLERANCE, labels: bool = False
+) -> bool:
     if values.shape != expected.shape:
         return False
+    if labels:  # where two classes are nearly as likely, rounding decides
+        return float(np.mean(values == expected)) >= SAME_LABELS
     return np.allclose(values, expected, rtol=tolerance, atol=tolerance)

@@ -9,7 +9,10 @@ from ..network import EIGHT_BITS, LINEAR, ONE, SIGMOID, SOFTMAX, Ends
 from . import graphs
 
 # they move numbers and leave them as they are
-MOVES = {"Transpose", "Reshape", "Convert", "Squeeze", "Unsqueeze", "Pad", "Round", "Clamp"}
+MOVES = frozenset(
+    """Transpose Reshape Convert Squeeze Unsqueeze Pad Round Gather Slice StridedSlice
+    Interpolate""".split()
+)
 ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
 WEIGHTED = {
     "Convolution",
@@ -25,28 +28,61 @@ LEAST_RANGE = 0.05
 
 def of_graph(graph: ov.Model) -> Ends:
     """Look at a graph from (N, H, W, C) to (N, H, W, K)."""
-    return Ends(_largest(graph), _activation(graph))
+    output = graph.output(0)
+    return Ends(_largest(graph), activation(output), labels(output))
 
 
-def _activation(graph: ov.Model) -> str:
-    """What the graph ends with; "" where it is none of those that are told."""
-    node = graph.output(0).get_node().input_value(0).get_node()
-    scaled = False
+def activation(output: Any) -> str:
+    """What an output of a graph went through last; "" where it is none of those that are told."""
+    node, scaled = _last(output)
+    if node.get_type_name() in ACTIVATIONS:
+        return "" if scaled else ACTIVATIONS[node.get_type_name()]
+    return LINEAR if node.get_type_name() in WEIGHTED else ""
+
+
+def labels(output: Any) -> int | None:
+    """How many classes an output holds the indices of; 0 where that is not told; None: it holds
+    other numbers.
+    """
+    passed = [value.get_element_type() for value in _way_back(output)]
+    node, _ = _last(output)
+    if node.get_type_name() == "TopK":
+        length = node.input_value(0).get_partial_shape()[node.get_attributes()["axis"]]
+        return length.get_length() if length.is_static else 0
+    told = node.get_type_name() in ACTIVATIONS or ov.Type.boolean in passed
+    return 0 if any(kind.is_integral() for kind in passed) and not told else None
+
+
+def without_activation(output: Any) -> None:
+    """Let an output have what its last activation was given, in place."""
+    node, _ = _last(output)
+    graphs.replace(node.output(0), node.input_value(0))
+
+
+def _last(output: Any) -> tuple[Any, bool]:
+    """The last operation that computes what an output of a graph has, and whether its result is
+    multiplied by something, or something is added, after that.
+    """
+    *passed, value = _way_back(output)
+    kinds = {value.get_node().get_type_name() for value in passed}
+    return value.get_node(), bool(kinds & ARITHMETIC)
+
+
+def _way_back(output: Any) -> list[Any]:
+    """The values from an output of a graph back to the last operation that computes them."""
+    way = [output.get_node().input_value(0)]
     while True:
+        node = way[-1].get_node()
         kind = node.get_type_name()
-        if kind in ACTIVATIONS:
-            return "" if scaled else ACTIVATIONS[kind]
-        if kind in WEIGHTED:
-            return LINEAR
         if kind in ARITHMETIC:
             varying = [value for value in node.input_values() if graphs.constant(value) is None]
             if len(varying) != 1:
-                return ""
-            scaled, node = True, varying[0].get_node()
-        elif kind in MOVES and kind != "Clamp":
-            node = node.input_value(0).get_node()
+                return way
+            way.append(varying[0])
+        elif kind in MOVES:
+            way.append(node.input_value(0))
         else:
-            return ""
+            return way
 
 
 def _largest(graph: ov.Model) -> int:
@@ -72,7 +108,7 @@ def _largest(graph: ov.Model) -> int:
             gain *= factor
             if 0 < gain < LEAST_RANGE:
                 return EIGHT_BITS
-        elif kind not in MOVES:
+        elif kind not in MOVES and kind != "Clamp":
             return ONE
         output = node.output(0)
 

@@ -65,6 +65,21 @@ def largest_tensor(model: ov.Model, shape: tuple[int, int, int, int]) -> int:
     return max(sizes)
 
 
+def output_shapes(model: ov.Model, shape: tuple[int, ...]) -> list[tuple[int, ...]] | None:
+    """The shapes of all outputs for an input of one; None where the graph does not take it."""
+    copy = model.clone()
+    try:
+        copy.reshape(list(shape))
+        folded(copy)
+        if all(output.get_partial_shape().is_static for output in copy.outputs):
+            return [tuple(output.get_shape()) for output in copy.outputs]
+        element = model.input(0).get_element_type().to_dtype()
+        results = ov.Core().compile_model(copy, CPU, EXACT)(np.zeros(shape, element))
+    except RuntimeError:  # its operations do not fit each other in that size
+        return None
+    return [values.shape for values in results.values()]
+
+
 def constant(output: Any) -> np.ndarray | None:
     """The values of an output that is the same for all images; None where it is not."""
     node = output.get_node()

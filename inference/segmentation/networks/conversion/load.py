@@ -10,11 +10,13 @@ import signal
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from ... import machine
 from ...errors import ModelError, OutOfMemory
+from ...spec import Ports
 from ..network import Source
 from . import child, sandbox, store
 from .convert import Conversion, convert
@@ -32,19 +34,21 @@ USUAL_MEMORY = 700 << 20
 USUAL_FACTOR = 5
 
 
-def load(path: Path, cache: Path | None = None) -> Source:
+def load(path: Path, cache: Path | None = None, ports: Ports | None = None) -> Source:
     """Make a graph of an artifact, or find the one that was made of it before.
 
     Args:
         path: of the file, or of the folder of a SavedModel.
         cache: a folder in which graphs are kept by the content of their artifacts; None: they are
             not kept.
+        ports: what its spec says of its input and its outputs.
 
     Raises:
         ModelError: it is broken, must not be read, or is no model from images to images.
         OutOfMemory: it cannot be converted with the memory that is left.
     """
-    wanted = store.digest(path)
+    ports = ports or Ports()
+    wanted = store.digest(path, ports)
     prepared = store.beside(path)
     found = store.read(prepared, wanted, path.name)
     if found:
@@ -54,62 +58,73 @@ def load(path: Path, cache: Path | None = None) -> Source:
         logger.warning("%s: %s does not fit, and is not used", path.name, prepared.name)
     cache = _own_folder(cache) if cache else None
     if cache is None:
-        return _source(path, _converted(path, wanted, None))
+        return _source(path, _converted(path, wanted, None, ports))
     with _one_at_a_time(cache):  # of several workers, one converts
         found = store.read(cache / wanted, wanted, path.name)
         if found:
             store.use(cache / wanted)
             logger.info("%s: its graph was made before", path.name)
-        return _source(path, found or _converted(path, wanted, cache))
+        return _source(path, found or _converted(path, wanted, cache, ports))
 
 
-def prepare(path: Path) -> Conversion:
+def prepare(path: Path, ports: Ports | None = None) -> Conversion:
     """Put the graph of an artifact beside it, where ``load`` finds it.
+
+    Args:
+        ports: as of ``load``.
 
     Raises:
         ModelError, OutOfMemory: as ``load``.
     """
-    wanted, place = store.digest(path), store.beside(path)
+    ports = ports or Ports()
+    wanted, place = store.digest(path, ports), store.beside(path)
     found = store.read(place, wanted, path.name)
     if found:
         return found
     with tempfile.TemporaryDirectory(dir=place.parent, prefix=".graph-") as temporary:
-        conversion = convert_into(path, Path(temporary), wanted)
+        conversion = convert_into(path, Path(temporary), wanted, ports)
         shutil.rmtree(place, ignore_errors=True)
         store.folder_in(temporary).rename(place)
     return conversion
 
 
-def of_keras(model: Any, name: str = "model") -> Source:
+def of_keras(model: Any, name: str = "model", ports: Ports | None = None) -> Source:
     """Make a graph of a Keras model that code of the user made, in this process.
+
+    Args:
+        ports: as of ``load``.
 
     Raises:
         ModelError: it is no model from images to images, or fails.
     """
     with tempfile.TemporaryDirectory() as folder:
-        return of_reading(keras_model(model, Path(folder)), name, lambda: model)
+        return of_reading(keras_model(model, Path(folder)), name, lambda: model, ports)
 
 
-def of_reading(reading: Reading, name: str, loader: Callable[[], Any] | None) -> Source:
+def of_reading(
+    reading: Reading, name: str, loader: Callable[[], Any] | None, ports: Ports | None = None
+) -> Source:
     """Make a graph of what was read in this process.
 
     Args:
         loader: gives what TensorFlow runs; None: it cannot run this kind.
+        ports: as of ``load``.
 
     Raises:
         ModelError: as ``of_keras``.
     """
-    conversion = convert(reading, name)
+    conversion = convert(reading, name, ports)
     _log(name, conversion)
     return _of(conversion, loader)
 
 
-def convert_into(path: Path, folder: Path, wanted: str) -> Conversion:
+def convert_into(path: Path, folder: Path, wanted: str, ports: Ports) -> Conversion:
     """Convert an artifact in a child process.
 
     Args:
         folder: for whatever it writes; the graph is in its ``store.folder_in``.
         wanted: the artifact's digest.
+        ports: as of ``load``.
 
     Raises:
         ModelError, OutOfMemory: as ``load``.
@@ -129,7 +144,8 @@ def convert_into(path: Path, folder: Path, wanted: str) -> Conversion:
     folder = folder.resolve()
     target = store.folder_in(folder)
     target.mkdir()
-    status = sandbox.run(CHILD, [str(path.resolve()), str(target), wanted], folder, limits)
+    told = [str(path.resolve()), str(target), wanted, json.dumps(asdict(ports))]
+    status = sandbox.run(CHILD, told, folder, limits)
     if status == 0:
         conversion = store.read(target, wanted, path.name)
         assert conversion, "the child wrote it"
@@ -138,9 +154,9 @@ def convert_into(path: Path, folder: Path, wanted: str) -> Conversion:
     raise OutOfMemory(message) if of_memory and memory < needed else ModelError(message)
 
 
-def _converted(path: Path, wanted: str, cache: Path | None) -> Conversion:
+def _converted(path: Path, wanted: str, cache: Path | None, ports: Ports) -> Conversion:
     with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as temporary:
-        conversion = convert_into(path, Path(temporary), wanted)
+        conversion = convert_into(path, Path(temporary), wanted, ports)
         _log(path.name, conversion)
         if cache:
             store.keep(store.folder_in(temporary), cache, wanted)
@@ -171,12 +187,16 @@ def _source(path: Path, conversion: Conversion) -> Source:
 
 def _of(conversion: Conversion, loader: Callable[[], Any] | None) -> Source:
     known = vars(conversion.description)
+    for sentence in conversion.assumed:
+        logger.warning("%s: %s", conversion.description.name, sentence)
     return Source(
         **known,
+        form=conversion.form,
         graph=conversion.graph,
         int8=conversion.int8,
         unconverted=conversion.unconverted,
         load=loader,
+        assumed=conversion.assumed,
     )
 
 

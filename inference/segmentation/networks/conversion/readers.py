@@ -10,7 +10,7 @@ Runs in the converting process only, but for ``exported``.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,21 @@ from . import saved_model
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 FILE_SUFFIXES = (*KERAS_SUFFIXES, ".onnx", ".tflite")
 REASON_LENGTH = 500  # characters
-Run = Callable[[np.ndarray], np.ndarray]
+# from its own input to all of its outputs, in the order of tf.nest.flatten
+Run = Callable[[np.ndarray], list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of a model.
+
+    Attributes:
+        name: as whoever made it knows it.
+        shape: None for a free length; () for any number of axes.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -33,11 +47,12 @@ class Reading:
     """An artifact that was read.
 
     Attributes:
-        graph: as OpenVINO reads it; None where it cannot.
+        graph: as OpenVINO reads it, with its outputs in the order of ``outputs``; None where it
+            cannot.
         unread: why OpenVINO cannot read it, or empty.
-        source: runs the artifact by what made it, float32 images -> float32; None: nothing may.
+        source: runs the artifact by what made it; None: nothing may.
         uncompared: why nothing may, or empty.
-        shapes: of its inputs and its outputs, None for a free length.
+        inputs, outputs: of it.
         whole: whether its input is of whole numbers, where OpenVINO cannot read it.
     """
 
@@ -45,7 +60,8 @@ class Reading:
     unread: str
     source: Run | None
     uncompared: str
-    shapes: tuple[list[tuple], list[tuple]]
+    inputs: list[Port]
+    outputs: list[Port]
     whole: bool = False
 
 
@@ -70,9 +86,8 @@ def read(path: Path, folder: Path) -> Reading:
     frontend = FrontEndManager().load_by_framework(suffix.lstrip("."))  # not by the content
     graph = frontend.convert(frontend.load(str(path)))
     if suffix == ".tflite":
-        return Reading(graph, "", _tensorflow_lite(path), "", graph_shapes(graph))
-    reason = "nothing else here runs ONNX"
-    return Reading(graph, "", None, reason, graph_shapes(graph))
+        return _tensorflow_lite(graph, path)
+    return Reading(graph, "", None, "nothing else here runs ONNX", *graph_ports(graph))
 
 
 def import_libraries(path: Path) -> None:
@@ -93,16 +108,17 @@ def keras_model(model: Any, folder: Path) -> Reading:
         model: of Keras.
         folder: for the SavedModel, which has the size of its weights.
     """
-    shapes = keras_shapes(model)
-    source = _of_keras(model)
+    inputs, outputs, exported_as = keras_ports(model)
+    source = of_function(model)
     try:
         exported = folder / "exported"
         with _quiet():
             _export(model, exported)
-        graph = ov.Core().read_model(exported)
+        graph = _ordered(ov.Core().read_model(exported), exported_as)
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
-        return Reading(None, in_a_line(exc), source, "", shapes, _takes_whole_numbers(model))
-    return Reading(graph, "", source, "", shapes)
+        whole = _takes_whole_numbers(model)
+        return Reading(None, in_a_line(exc), source, "", inputs, outputs, whole)
+    return Reading(graph, "", source, "", inputs, outputs)
 
 
 def _export(model: Any, folder: Path) -> None:
@@ -115,13 +131,33 @@ def _export(model: Any, folder: Path) -> None:
         model.export(folder, format="tf_saved_model", verbose=False)
 
 
-def keras_shapes(model: Any) -> tuple[list[tuple], list[tuple]]:
-    """Of its inputs and outputs; empty where it does not tell."""
-    inputs, outputs = (
-        [tuple(tensor.shape) for tensor in getattr(model, ends, None) or []]
-        for ends in ("inputs", "outputs")
-    )
-    return inputs, outputs
+def keras_ports(model: Any) -> tuple[list[Port], list[Port], list[str]]:
+    """The inputs and outputs of a Keras model, and what the outputs are called once exported; all
+    empty where it does not tell.
+    """
+    import tensorflow as tf
+
+    taken = tf.nest.flatten(getattr(model, "inputs", None) or [])
+    given = getattr(model, "outputs", None) or []
+    structure = getattr(model, "output", given) if given else given
+    if isinstance(structure, Mapping):
+        names = exported_as = sorted(structure)
+        given = [structure[name] for name in names]
+    else:
+        exported_as = [f"output_{index}" for index in range(len(given))]
+        names = getattr(model, "output_names", None) or exported_as
+    inputs = [Port(tensor.name.split(":")[0], tuple(tensor.shape)) for tensor in taken]
+    outputs = [Port(name, tuple(tensor.shape)) for name, tensor in zip(names, given, strict=True)]
+    return inputs, outputs, exported_as
+
+
+def _ordered(graph: ov.Model, names: Sequence[str]) -> ov.Model:
+    """A graph with its outputs in the order of these names, if these are theirs."""
+    found = {name: output for output in graph.outputs for name in output.get_names()}
+    if len(graph.outputs) < 2 or any(name not in found for name in names):
+        return graph
+    results = [found[name].get_node() for name in names]
+    return ov.Model(results, graph.get_parameters())
 
 
 def _takes_whole_numbers(model: Any) -> bool:
@@ -141,7 +177,7 @@ def in_a_line(exc: Exception) -> str:
 def _saved_model(folder: Path) -> Reading:
     refused = saved_model.what_is_not_allowed(folder)
     loaded = None if refused else saved_model.load(folder)
-    source = None if loaded is None else _of_keras(loaded)
+    source = None if loaded is None else of_function(loaded)
     try:
         graph = ov.Core().read_model(folder)
     except RuntimeError as exc:
@@ -151,37 +187,78 @@ def _saved_model(folder: Path) -> Reading:
                 f"TensorFlow must not run it: {refused}; export the network alone"
             ) from exc
         whole = _takes_whole_numbers(loaded)
-        return Reading(None, in_a_line(exc), source, "", keras_shapes(loaded), whole)
-    return Reading(graph, "", source, refused, graph_shapes(graph))
+        return Reading(None, in_a_line(exc), source, "", *_ports_of(loaded), whole)
+    if loaded is None:
+        return Reading(graph, "", None, refused, *graph_ports(graph))
+    graph = _ordered(graph, loaded.output_names)
+    return Reading(graph, "", source, "", *_ports_of(loaded))
 
 
-def _of_keras(function: Any) -> Run:
-    def run(images: np.ndarray) -> np.ndarray:
+def _ports_of(loaded: Any) -> tuple[list[Port], list[Port]]:
+    """Those of the signature of a SavedModel."""
+    pairs = ((loaded.input_names, loaded.inputs), (loaded.output_names, loaded.outputs))
+    inputs, outputs = (
+        [Port(name, tensor_shape(tensor)) for name, tensor in zip(names, tensors, strict=True)]
+        for names, tensors in pairs
+    )
+    return inputs, outputs
+
+
+def tensor_shape(tensor: Any) -> tuple[int | None, ...]:
+    """Of TensorFlow; () for any number of axes."""
+    return () if tensor.shape.rank is None else tuple(tensor.shape)
+
+
+def of_function(function: Any) -> Run:
+    """What is called like a Keras model."""
+
+    def run(images: np.ndarray) -> list[np.ndarray]:
         import tensorflow as tf
 
-        return tf.cast(function(tf.convert_to_tensor(images), training=False), tf.float32).numpy()
+        given = tf.nest.flatten(function(tf.convert_to_tensor(images), training=False))
+        return [_in_float32(values).numpy() for values in given]
 
     return run
 
 
-def _tensorflow_lite(path: Path) -> Run:
+def _in_float32(values: Any) -> Any:
+    """Unless they are whole numbers."""
     import tensorflow as tf
 
-    def run(images: np.ndarray) -> np.ndarray:
+    return tf.cast(values, tf.float32) if values.dtype.is_floating else values
+
+
+def _tensorflow_lite(graph: ov.Model, path: Path) -> Reading:
+    import tensorflow as tf
+
+    outputs = tf.lite.Interpreter(str(path)).get_output_details()
+    graph = _ordered(graph, [output["name"] for output in outputs])
+
+    def run(images: np.ndarray) -> list[np.ndarray]:
         interpreter = tf.lite.Interpreter(str(path))
-        [taken, given] = interpreter.get_input_details()[0], interpreter.get_output_details()[0]
+        [taken] = interpreter.get_input_details()
         interpreter.resize_tensor_input(taken["index"], images.shape)
         interpreter.allocate_tensors()
+        if np.issubdtype(taken["dtype"], np.integer):
+            images = np.rint(images)
         interpreter.set_tensor(taken["index"], images.astype(taken["dtype"]))
         interpreter.invoke()
-        return interpreter.get_tensor(given["index"]).astype(np.float32)
+        return [interpreter.get_tensor(output["index"]) for output in outputs]
 
-    return run
+    return Reading(graph, "", run, "", *graph_ports(graph))
 
 
-def graph_shapes(graph: ov.Model) -> tuple[list[tuple], list[tuple]]:
-    inputs, outputs = ([shape_of(end) for end in ends] for ends in (graph.inputs, graph.outputs))
+def graph_ports(graph: ov.Model) -> tuple[list[Port], list[Port]]:
+    inputs, outputs = (
+        [Port(_name_of(port), shape_of(port)) for port in ports]
+        for ports in (graph.inputs, graph.outputs)
+    )
     return inputs, outputs
+
+
+def _name_of(port: Any) -> str:
+    names = port.get_names()
+    return min(names) if names else port.get_node().get_friendly_name()
 
 
 def shape_of(output: Any) -> tuple[int | None, ...]:

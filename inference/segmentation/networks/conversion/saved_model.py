@@ -41,21 +41,23 @@ def load(folder: Path) -> "SavedModelFunction":
 
 
 class SavedModelFunction:
-    """A signature of a SavedModel as a function from one tensor to one tensor."""
+    """A signature of a SavedModel as a function of one tensor."""
 
     def __init__(self, loaded: Any, signature: Any):
         self._loaded = loaded  # owns the variables of the signature
         self._signature = signature
         _, inputs = signature.structured_input_signature
         outputs = signature.structured_outputs
-        self.inputs, self.outputs = list(inputs.values()), list(outputs.values())
-        self._input, self._output = next(iter(inputs)), next(iter(outputs))
+        self.input_names, self.inputs = list(inputs), list(inputs.values())
+        self.output_names = sorted(outputs)
+        self.outputs = [outputs[name] for name in self.output_names]
 
     def __call__(self, images: Any, training: bool = False) -> Any:
+        """The outputs by their names."""
         import tensorflow as tf
 
         images = tf.cast(images, self.inputs[0].dtype)
-        return self._signature(**{self._input: images})[self._output]
+        return self._signature(**{self.input_names[0]: images})
 
 
 def what_is_not_allowed(folder: Path) -> str:

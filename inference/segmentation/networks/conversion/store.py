@@ -15,13 +15,15 @@ import mmap
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 import openvino as ov
 
 from ...errors import ModelError
+from ...spec import Ports
+from ..form import Form
 from ..network import (
     EIGHT_BITS,
     LINEAR,
@@ -39,7 +41,7 @@ from .convert import Conversion
 XML, JSON = "graph.xml", "graph.json"
 INT8 = "int8.xml"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 2  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 3  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
@@ -49,9 +51,15 @@ LARGEST_TENSOR = 1 << 30  # bytes
 CACHE_BYTES = 4 << 30  # of a cache folder; what was not used for longest goes first
 
 
-def digest(path: Path) -> str:
-    """A hash of all that is read of an artifact, and of the versions that read it."""
+def digest(path: Path, ports: Ports | None = None) -> str:
+    """A hash of all that is read of an artifact, and of the versions that read it.
+
+    Args:
+        ports: what its spec says of its input and its outputs.
+    """
     total = hashlib.sha256(f"{FORMAT} {_versions()}".encode())
+    if ports and ports != Ports():
+        total.update(repr(ports).encode())
     for name, file in files_of(path):
         total.update(f"\n{name} {file.stat().st_size}\n".encode())
         with file.open("rb") as opened:
@@ -105,8 +113,10 @@ def write(folder: Path, conversion: Conversion, wanted: str) -> None:
         "digest": wanted,
         "versions": _versions(),
         "description": asdict(conversion.description),
+        "form": asdict(conversion.form),
         "unconverted": conversion.unconverted,
         "notes": conversion.notes,
+        "assumed": conversion.assumed,
     }
     (folder / JSON).write_text(json.dumps(known, indent=1) + "\n")
 
@@ -157,17 +167,16 @@ def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
             int8, also = _read_graph(folder / INT8, name, geometry, ends)
             if also != described:
                 raise ValueError(f"{INT8} is of another network than {XML}")
-    notes = tuple(map(str, known["notes"]))
-    return Conversion(described, graph, str(known["unconverted"]), notes, int8)
+    notes, assumed = (tuple(map(str, known[key])) for key in ("notes", "assumed"))
+    reason = str(known["unconverted"])
+    return Conversion(described, _form(known["form"]), graph, reason, notes, assumed, int8)
 
 
 def _read_graph(
     file: Path, name: str, geometry: Geometry, ends: Ends
 ) -> tuple[ov.Model, Description]:
     graph = ov.Core().read_model(file)
-    describe.check_shapes(*readers.graph_shapes(graph), name)
-    shape, result = (readers.shape_of(end) for end in (graph.input(0), graph.output(0)))
-    described = describe.of_shapes(shape, result, name, geometry, ends)
+    described = describe.of_graph(graph, name, geometry, ends)
     _check_size(graph, described)
     return graph, described
 
@@ -201,12 +210,23 @@ def _geometry(told: dict[str, Any]) -> Geometry:
 
 
 def _ends(told: dict[str, Any]) -> Ends:
-    ends = Ends(told["largest"], told["activation"])
+    ends = Ends(told["largest"], told["activation"], told["labels"])
     if ends.largest not in (ONE, EIGHT_BITS):
         raise ValueError(f"its largest intensity is {ends.largest}")
     if ends.activation not in (SIGMOID, SOFTMAX, LINEAR, ""):
         raise ValueError(f"its activation is {ends.activation}")
+    if ends.labels is not None and not (isinstance(ends.labels, int) and ends.labels >= 0):
+        raise ValueError(f"its labels are {ends.labels}")
     return ends
+
+
+def _form(told: dict[str, Any]) -> Form:
+    form = Form(**told)
+    wanted = Form()
+    for field in fields(Form):
+        if type(getattr(form, field.name)) is not type(getattr(wanted, field.name)):
+            raise ValueError(f"its form is {told}")
+    return form
 
 
 def keep(folder: Path, cache: Path, wanted: str) -> Path:

@@ -1,0 +1,376 @@
+"""How a model takes images and gives probabilities: found by its shapes, written into its graph.
+
+What it gives for an image of one size tells how its output lies: no two of the lengths are equal
+by chance.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import openvino as ov
+from openvino import opset15 as ops
+
+from ...errors import ModelError
+from ...spec import Ports
+from ..form import OURS, PIXELS, Form
+from ..network import SIGMOID
+from . import ends, graphs
+from .readers import Port
+
+RULE = (
+    "a model takes images (N, H, W, C), (N, C, H, W) or (H, W, C), and one of its outputs has "
+    "probabilities for each pixel"
+)
+MAX_CHANNELS = 16  # an axis this short, where three have a known length, is one of channels
+FACTORS = (1, 2, 4, 8)
+STRIDE = 64  # of the sizes that are tried; the largest that networks in use have
+OTHER_SIZES = range(0, STRIDE, 2)  # pixels more than that, for networks that lose their border
+SIDES = (6 * STRIDE, 12 * STRIDE)
+LARGER_SIDES = (3840, 7680)  # multiples of 256 and of 5, for networks that want these
+
+Shape = tuple[int | None, ...]
+
+
+# from the shape of the input to those of all outputs; None where the model does not take it
+Trial = Callable[[tuple[int, ...]], list[tuple[int, ...]] | None]
+
+
+def image_input(inputs: Sequence[Port], ports: Ports, name: str) -> Port:
+    """The input that takes an image.
+
+    Raises:
+        ModelError: there are several, or none of that name.
+    """
+    if not inputs:
+        raise ModelError(f"{name} has unknown inputs and outputs; {RULE}")
+    if len(inputs) > 1:
+        raise ModelError(
+            f"{name} takes {_listed(inputs)}; a model has one input, the image; {RULE}; bring "
+            "another in code/inference.py"
+        )
+    [port] = inputs
+    if ports.input is not None and ports.input != port.name:
+        raise ModelError(
+            f"model.json: input is called {ports.input!r}, and {name} takes {_listed(inputs)}"
+        )
+    return port
+
+
+def find(
+    inputs: Sequence[Port], outputs: Sequence[Port], trial: Trial, ports: Ports, name: str
+) -> tuple[Form, list[str]]:
+    """The form of a model, and what was assumed of it, for the log.
+
+    Args:
+        trial: what it gives for images of a size.
+        ports: what the spec says of it.
+        name: of the artifact.
+
+    Raises:
+        ModelError: it takes no images, or gives nothing for each of their pixels.
+    """
+    port = image_input(inputs, ports, name)
+    taken = ports.axes or _axes_taken(port.shape)
+    if not taken or (port.shape and len(taken) != len(port.shape)):
+        said = f"; model.json says {ports.axes}" if ports.axes else ""
+        raise ModelError(
+            f"{name} takes {_listed(inputs)}{said}; {RULE}; bring another in code/inference.py, "
+            'or say which axes it has: "input": {"axes": "bcyx"} in model.json'
+        )
+    _check_channels(taken, port, name)
+    wanted = _wanted(outputs, ports, name)
+    found = list(_forms(taken, port.shape, trial, wanted))
+    if not found:
+        raise ModelError(
+            f"{name} takes {_listed(inputs)} and gives {_listed(outputs)}: no image of a size that "
+            f"was tried gives an output of its height and width, of half, a quarter or an eighth "
+            f"of it, or of a border less; {RULE}; bring another in code/inference.py"
+        )
+    form = max(found, key=_preference)
+    return form, list(_assumed(form, outputs, ports))
+
+
+def _preference(form: Form) -> tuple[bool, int, int]:
+    return form.factor == 1 and not form.border, -form.factor, form.output
+
+
+def _assumed(form: Form, outputs: Sequence[Port], ports: Ports) -> Iterator[str]:
+    if len(outputs) > 1 and ports.output is None:
+        yield (
+            f"it gives {_listed(outputs)}, of which {outputs[form.output].name} is taken, the last "
+            'one of the image\'s size; "output" in model.json names another'
+        )
+    if form.factor > 1:
+        yield (
+            f"it gives images of 1/{form.factor} of the size, which are enlarged, bilinearly, "
+            "before the mask is made"
+        )
+    if form.border:
+        yield (
+            f"it gives images that lack a border; {form.border} pixels around the image are "
+            "mirrored for it"
+        )
+
+
+def _wanted(outputs: Sequence[Port], ports: Ports, name: str) -> list[int]:
+    """The indices of the outputs that may be taken."""
+    if ports.output is None:
+        return list(range(len(outputs)))
+    if isinstance(ports.output, int):
+        if ports.output < len(outputs):
+            return [ports.output]
+    else:
+        for index, port in enumerate(outputs):
+            if port.name == ports.output:
+                return [index]
+    raise ModelError(
+        f"model.json: output is {ports.output!r}, and {name} gives {_listed(outputs)}; name one of "
+        "these, or its index from 0"
+    )
+
+
+def _axes_taken(shape: Shape) -> str:
+    """The axes of an input, "" where its shape does not tell.
+
+    Networks of PyTorch have their channels first: they are told by a second axis of known length
+    that is shorter than the last one, or is known where the last one is not.
+    """
+    if len(shape) == 4:
+        return "bcyx" if _is_first(shape[1], shape[3]) else OURS
+    if len(shape) == 3:
+        if shape[2] is not None and shape[2] <= MAX_CHANNELS:
+            return "yxc"
+        if shape[0] is not None and shape[0] <= MAX_CHANNELS:
+            return "cyx"
+        return "byx"
+    return "yx" if len(shape) == 2 else ""
+
+
+def _is_first(second: int | None, last: int | None) -> bool:
+    if second is None:
+        return False
+    return last is None or second < last
+
+
+def _check_channels(taken: str, port: Port, name: str) -> None:
+    if port.shape and "c" in taken and port.shape[taken.index("c")] is None:
+        raise ModelError(
+            f"{name} takes {_listed([port])}: the number of channels, {taken.index('c')} of its "
+            f"axes, must be fixed; {RULE}; export it with that number"
+        )
+
+
+def _listed(ports: Sequence[Port]) -> str:
+    return ", ".join(f"{port.name} {_shown(port.shape)}" for port in ports) or "nothing"
+
+
+def _shown(shape: Shape) -> str:
+    return f"({', '.join('?' if length is None else str(length) for length in shape)})"
+
+
+def _forms(taken: str, shape: Shape, trial: Trial, wanted: Sequence[int]) -> Iterator[Form]:
+    """The form of each output that has one, by the first sizes that the model takes."""
+    lengths = dict(zip(taken, shape or (None,) * len(taken), strict=True))
+    fixed = (lengths["y"], lengths["x"])
+
+    def results(sides: tuple[int, int]) -> list[tuple[int, ...]] | None:
+        known = {"b": lengths.get("b"), "c": lengths.get("c")} | dict(zip("yx", sides, strict=True))
+        return trial(tuple(known[axis] or 1 for axis in taken))
+
+    least: dict[int, tuple[int, Form, int]] = {}  # of each output: what it loses, and where
+    for more, sides in _sizes(fixed):
+        given = results(sides) or []
+        for index in wanted if given else ():
+            form, less = _form_of(given[index], taken, sides)
+            if form and (index not in least or less < least[index][0]):
+                least[index] = less, replace(form, output=index), more
+        if any(less == 0 for less, _, _ in least.values()):
+            break
+    for less, form, more in least.values():
+        if not less:
+            yield form
+        elif fixed != (None, None):
+            yield replace(form, border=less // 2)
+        else:
+            yield _with_border(form, less, more, results)
+
+
+def _sizes(fixed: tuple[int | None, int | None]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Heights and widths to try, and by how much they are more than a multiple of STRIDE."""
+    height, width = fixed
+    if height and width:
+        yield 0, (height, width)
+        return
+    for more in OTHER_SIZES:
+        for rows, columns in (SIDES, LARGER_SIDES) if not more else (SIDES,):
+            yield more, (height or rows + more, width or columns + more)
+
+
+def _with_border(
+    form: Form,
+    less: int,
+    more: int,
+    results: Callable[[tuple[int, int]], list[tuple[int, ...]] | None],
+) -> Form:
+    """A network that loses pixels is given as many more, in sizes that it takes.
+
+    Args:
+        less: by how much its output is shorter.
+        more: by how much the sizes that it took are more than SIDES.
+        results: the shapes that it gives for images of these sides.
+    """
+    stride = STRIDE
+    for smaller in (1, 2, 4, 8, 16, 32):
+        sides = (SIDES[0] + more + smaller, SIDES[1] + more + smaller)
+        given = results(sides)
+        if given and _form_of(given[form.output], form.taken, sides)[1] == less:
+            stride = smaller
+            break
+    total = less + (more - less) % stride
+    return replace(form, border=total // 2, cropped=(total - less) // 2)
+
+
+def _form_of(
+    result: tuple[int, ...], taken: str, sides: tuple[int, int]
+) -> tuple[Form | None, int]:
+    """How an output lies, and by how many pixels its sides are shorter.
+
+    Args:
+        result: its shape for images of these sides.
+    """
+    height, width = sides
+    batch = "b" if "b" in taken else ""
+    for axes in _layouts(len(result), batch):
+        lengths = dict(zip(axes, result, strict=True))
+        if PIXELS in axes:
+            if lengths[PIXELS] == height * width:
+                return Form(taken=taken, given=axes), 0
+            continue
+        for factor in FACTORS:
+            if (lengths["y"] * factor, lengths["x"] * factor) == sides:
+                return Form(taken=taken, given=axes, factor=factor), 0
+    for axes in _layouts(len(result), batch):
+        lengths = dict(zip(axes, result, strict=True))
+        if PIXELS not in axes:
+            less = height - lengths["y"]
+            if less == width - lengths["x"] and less % 2 == 0 and 0 < less < height:
+                return Form(taken=taken, given=axes), less
+    return None, 0
+
+
+def _layouts(rank: int, batch: str) -> Iterator[str]:
+    for axes in ("yxc", "cyx", "yx", "pc", "cp", "p"):
+        if len(batch + axes) == rank:
+            yield batch + axes
+
+
+def applied(model: ov.Model, form: Form, shape: Shape) -> ov.Model:
+    """The graph from float32 (N, H, W, C) to float32 (N, H, W, K).
+
+    Args:
+        model: with one input.
+        form: of it.
+        shape: of its input.
+    """
+    model = model.clone()
+    lengths = dict(zip(form.taken, shape, strict=True))
+    batch = lengths["b"] if "b" in form.taken else 1
+    sides = [length and length - 2 * form.border for length in (lengths["y"], lengths["x"])]
+    wanted = [batch, *sides, lengths.get("c", 1)]
+    images = ops.parameter(
+        ov.PartialShape([-1 if length is None else length for length in wanted]),
+        ov.Type.f32,
+        "images",
+    )
+    value: Any = images.output(0)
+    if form.border:
+        value = _mirrored(value, form.border)
+    value = _own(value, form.taken)
+    element = model.input(0).get_element_type()
+    if element.is_integral():  # else what is between two numbers would become the smaller one
+        value = ops.round(value).output(0)
+    if element != ov.Type.f32:
+        value = ops.convert(value, element.get_type_name()).output(0)
+    graphs.replace(model.input(0), value)
+    output = model.output(form.output)
+    if form.activation:
+        ends.without_activation(output)
+    result = output.get_node().input_value(0)
+    if result.get_element_type() != ov.Type.f32:
+        result = ops.convert(result, "f32").output(0)
+    result = _enlarged(_ours(result, form, images.output(0)), form)
+    return ov.Model([ops.result(result)], [images])
+
+
+def _own(value: Any, taken: str) -> Any:
+    """(N, H, W, C) in the axes that the model takes."""
+    missing = [i for i, axis in enumerate(OURS) if axis not in taken]
+    left = [axis for axis in OURS if axis in taken]
+    if missing:
+        value = ops.squeeze(value, np.array(missing)).output(0)
+    return _transposed(value, [left.index(axis) for axis in taken])
+
+
+def _transposed(value: Any, order: list[int]) -> Any:
+    if order == sorted(order):
+        return value
+    return ops.transpose(value, np.array(order)).output(0)
+
+
+def _ours(value: Any, form: Form, images: Any) -> Any:
+    """The output as (N, h, w, K)."""
+    axes = form.given
+    if PIXELS in axes:
+        at = axes.index(PIXELS)
+        lengths = [ops.shape_of(value), ops.shape_of(images)]
+        order = [(0, i) for i in range(at)] + [(1, 1), (1, 2)]
+        order += [(0, i) for i in range(at + 1, len(axes))]
+        zero = np.array(0)
+        parts = [ops.gather(lengths[source], np.array([i]), zero) for source, i in order]
+        value = ops.reshape(value, ops.concat(parts, 0), special_zero=False).output(0)
+        axes = axes.replace(PIXELS, "yx")
+    value = _transposed(value, [axes.index(axis) for axis in OURS if axis in axes])
+    missing = [i for i, axis in enumerate(OURS) if axis not in axes]
+    if missing:
+        value = ops.unsqueeze(value, np.array(missing)).output(0)
+    if form.cropped:
+        start, stop = np.array([form.cropped] * 2), np.array([-form.cropped] * 2)
+        value = ops.slice(value, start, stop, np.array([1, 1]), np.array([1, 2])).output(0)
+    return value
+
+
+def _enlarged(value: Any, form: Form) -> Any:
+    """(N, h, w, K) in the size of the image; logits where an activation was, which then follows."""
+    if form.factor > 1:
+        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_FIRST)).output(0)
+        value = ops.interpolate(
+            value,
+            np.array([form.factor] * 2, np.float32),
+            "nearest" if form.labels else "linear_onnx",
+            "scales",
+            coordinate_transformation_mode="asymmetric" if form.labels else "half_pixel",
+            nearest_mode="floor",
+            axes=np.array([2, 3]),
+        ).output(0)
+        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_LAST)).output(0)
+    if not form.activation:
+        return value
+    made = ops.sigmoid(value) if form.activation == SIGMOID else ops.softmax(value, -1)
+    return made.output(0)
+
+
+def _mirrored(value: Any, border: int) -> Any:
+    """With so many pixels more around the image, reflected at its last ones, however far."""
+    shape = ops.shape_of(value)
+    one, two = np.array(1, np.int64), np.array(2, np.int64)
+    for axis in (1, 2):
+        length = ops.squeeze(ops.gather(shape, np.array([axis]), np.array(0)), np.array([0]))
+        stop = ops.add(length, np.array(border, np.int64))
+        places = ops.range(np.array(-border, np.int64), stop, one, "i64")
+        period = ops.maximum(ops.multiply(ops.subtract(length, one), two), one)
+        folded = ops.floor_mod(places, period)
+        index = ops.minimum(folded, ops.subtract(period, folded))
+        value = ops.gather(value, index, np.array(axis)).output(0)
+    return value
