@@ -33,7 +33,8 @@ from inference_handler import UNetInferenceHandler
 from segmentation import artifacts
 from segmentation.answers import Prediction
 from segmentation.images import Images
-from serving import contract, load_errors, logs
+from segmentation.running.segmenter import Segmenter
+from serving import contract, load_errors, logs, requirements
 from serving.headers import header
 from serving.request_log import Record
 from serving.settings import Settings, named
@@ -50,6 +51,7 @@ class UNetTransformer(Transformer):
     def __init__(self, handler: UNetInferenceHandler, metrics: str | None = None):
         super().__init__(handler)
         upstream.check_transformer(self)
+        self._handler = handler
         self._metrics = metrics
         self._record = Record()
 
@@ -66,6 +68,7 @@ class UNetTransformer(Transformer):
         )
         upstream.set_status(context, HTTPStatus.OK)
         answers = super().transform(data, context)
+        self._handler.forget_request()
         self._log(answers, context)
         return answers
 
@@ -81,6 +84,9 @@ class UNetTransformer(Transformer):
         return [orjson.dumps(error)]
 
     def _run_handler_function(self, func: Callable, *arguments: Any) -> Any:
+        if func == self._handler.default_model_warmup_fn and not self._runs(arguments[1]):
+            self._handler.spec_of(arguments[0])  # refuses a malformed one now, not at each request
+            return None
         stage = upstream.stage_of(self, func)
         if not stage:
             return super()._run_handler_function(func, *arguments)
@@ -91,6 +97,11 @@ class UNetTransformer(Transformer):
         if isinstance(result, Prediction):
             self._record.note(tiles=result.tiles)
         return result
+
+    def _runs(self, model: Any) -> bool:
+        """Whether a model is run here: what functions of the user alone run may be anything."""
+        ours = upstream.predicts_by(self, self._handler.default_predict_fn)
+        return ours or isinstance(model, Segmenter)
 
     def _log(self, answers: list[bytes], context: Any) -> None:
         status = int(context.get_response_status(0)[0])
@@ -118,17 +129,22 @@ class HandlerService(DefaultHandlerService):
         """Load and warm up the model of ``context``'s ``model_dir``.
 
         Raises:
+            ModelError: in multi-model mode, ``code/requirements.txt`` cannot be installed.
             OutOfMemory: in multi-model mode, the model would not fit into the memory that is left.
             Exception: whatever went wrong, so that MMS does not take the model for loaded.
         """
         properties = context.system_properties
         if properties["gpu_id"] is not None:
             os.environ["CUDA_VISIBLE_DEVICES"] = str(properties["gpu_id"])
-        upstream.add_code_folder(properties["model_dir"])
         if os.environ.get(contract.MULTI_MODEL) != "true":
+            upstream.add_folder(Path(properties["model_dir"], "code"))
             self._load(context)
             return
         artifacts.check_links(properties["model_dir"])
+        packages = requirements.install(properties["model_dir"])
+        if packages:
+            upstream.add_folder(packages)
+        upstream.add_folder(Path(properties["model_dir"], "code"))
         with _one_at_a_time():  # so that the memory which another model is about to take is seen
             artifacts.check_memory(properties["model_dir"])
             self._load(context)

@@ -3,12 +3,15 @@
     input_fn (bytes → images) → predict_fn (images → answer) → output_fn (answer → bytes)
 
 The toolkit calls each ``default_…`` method unless the user's ``code/inference.py`` has a function
-of that name. What such functions return is taken here, too: a bare Keras model, an array of images.
+of that name. What such functions return is taken here, too: a Keras model or anything that can be
+called, an array of images, an array of probabilities or a finished mask.
 Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 """
 
 import contextlib
+import logging
 import tempfile
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,13 +21,15 @@ from sagemaker_inference.default_inference_handler import DefaultInferenceHandle
 
 from segmentation import artifacts, machine
 from segmentation.answers import ANSWERS, Prediction
-from segmentation.errors import NotAcceptable
-from segmentation.images import Images, from_array
+from segmentation.errors import NotAcceptable, RequestError
+from segmentation.images import Images, as_given
+from segmentation.networks import calling
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Source
 from segmentation.networks.tune import Beside, Computing
+from segmentation.running import called, returned
 from segmentation.running.predict import predict
-from segmentation.running.segmenter import Segmenter, make
+from segmentation.running.segmenter import Segmenter, TileSettings, make
 from segmentation.spec import ModelSpec
 from segmentation.wire import options
 from segmentation.wire.decoding import decode
@@ -33,16 +38,19 @@ from segmentation.wire.media_types import JSON, PNG
 from serving.headers import CUSTOM_ATTRIBUTES, header
 from serving.settings import MEGABYTE, Settings
 
+logger = logging.getLogger(__name__)
+
 COMPUTING = "computing.lock"  # in the server's folder
 
 
 class UNetInferenceHandler(DefaultInferenceHandler):
-    """Segments images with a U-Net, or any Keras model from images to masks of their size."""
+    """Segments images with a U-Net, or any other model from images to masks of their size."""
 
     def __init__(self, settings: Settings | None = None):
         self._settings = settings or Settings.from_environment()
-        self._user_model: Any = None  # of the user's model_fn, and what was made of it
-        self._user_segmenter: Segmenter | None = None
+        self._user_model: Any = None  # of the user's model_fn, and what was made of it:
+        self._user_segmenters: dict[tuple[int, ...], Segmenter] = {}  # by channels
+        self._images: Images | None = None  # of the request that is being answered
 
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None
@@ -55,9 +63,9 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             RequestError: or one of its kinds; see ``segmentation.wire.decoding``.
         """
         content_type = header(context, "content-type") or content_type
-        images = decode(input_data, content_type, self._settings.max_pixels)
+        self._images = decode(input_data, content_type, self._settings.max_pixels)
         _release(input_data)
-        return images
+        return self._images
 
     def default_predict_fn(
         self, data: Images | np.ndarray, model: Any, context: Any = None
@@ -65,37 +73,49 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """images -> answer.
 
         Args:
-            data: images, or an array of the shapes and dtypes of ``images.from_array``.
-            model: from ``default_model_fn``, or a Keras model of the user's ``model_fn``.
+            data: images, or an array of the user's ``input_fn``, as of ``images.as_given``.
+            model: from ``default_model_fn``, or of the user's ``model_fn``: a Keras model, or what
+                can be called; see ``networks.calling``.
 
         Raises:
             RequestError: the images do not suit the model, or the attributes are wrong.
+            ModelError: the model of the user gives no probabilities.
             OutOfMemory: they need more memory than there is.
         """
-        segmenter = self._segmenter(model, _model_dir(context))
-        network, spec = segmenter.network, segmenter.spec
         wanted = options.parse(header(context, CUSTOM_ATTRIBUTES))
-        images = data if isinstance(data, Images) else from_array(np.asarray(data), JSON)
-        images = images.for_channels(network.channels)
+        images = data if isinstance(data, Images) else as_given(np.asarray(data), JSON)
+        segmenter = self._segmenter(model, _model_dir(context), images, wanted.channels)
+        network, spec = segmenter.network, segmenter.spec
+        images = images.for_channels(network.channels, wanted.channels)
         answer = ANSWERS[wanted.output].wanted(wanted.threshold, spec, network.classes)
         return predict(segmenter, images, answer, wanted.augment)
 
-    def default_output_fn(
-        self, prediction: Prediction | np.ndarray, accept: str, context: Any = None
-    ) -> tuple[bytes, str]:
+    def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
         """answer -> bytes and their media type, in the format that the client likes best.
+
+        Args:
+            prediction: from ``default_predict_fn``, or what the user's ``predict_fn`` returned: an
+                array as of ``running.returned``, or what the toolkit encodes.
 
         Raises:
             NotAcceptable: no format that the client accepts can hold it.
+            RequestError: what the request wants cannot be made of that array.
+            ModelError: the array is none of these.
         """
         if not isinstance(prediction, Prediction):
-            return super().default_output_fn(prediction, accept)
+            if not returned.is_array(prediction):
+                return super().default_output_fn(prediction, accept)
+            prediction = self._as_ours(prediction, context)
         wanted = header(context, "accept") if context else accept
         if wanted in (None, "", "*/*"):
             wanted = self._settings.default_accept
         body, media_type = encode(prediction, wanted)
         self._check_size(body, media_type)
         return body, media_type
+
+    def forget_request(self) -> None:
+        """Free the images of the request that has been answered."""
+        self._images = None
 
     def default_model_fn(self, model_dir: str, context: Any = None) -> Segmenter:
         """The model artifact in ``model_dir``, loaded and ready to serve.
@@ -105,13 +125,23 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """
         settings = self._settings
         source = artifacts.load(model_dir, settings.model_filename, settings.cache_dir)
-        return self._prepared(source, ModelSpec.read(model_dir))
+        return self._prepared(source, self.spec_of(model_dir))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
         """Answer a request, so that the first one is nearly as fast as the others.
 
         Its image is small: the network has run on a larger one when it was measured.
+
+        Raises:
+            ModelError: the user's ``model_fn`` returned what cannot be run.
         """
+        if self._is_called(model) and calling.channels_of(model) is None:
+            calling.function_of(model)
+            logger.warning(
+                "what model_fn returned has no input_shape: it is tried out with as many channels "
+                "as the first request has, which takes longer than others"
+            )
+            return
         segmenter = self._segmenter(model, model_dir)
         size = segmenter.plan.tile(1, 1)
         blank = np.zeros((1, *size, segmenter.network.channels), np.uint8)
@@ -126,15 +156,57 @@ class UNetInferenceHandler(DefaultInferenceHandler):
                 "(`max_payload_mb`); accept image/png, image/tiff or application/x-npz"
             )
 
-    def _segmenter(self, model: Any, model_dir: str | Path | None) -> Segmenter:
-        """What was made of a model; the user's ``model_fn`` may return a bare Keras model."""
+    def _as_ours(self, array: Any, context: Any) -> Prediction:
+        """What the user's ``predict_fn`` returned, as if it were of ours."""
+        wanted = options.parse(header(context, CUSTOM_ATTRIBUTES))
+        if wanted.channels is not None or wanted.augment != 1:
+            raise RequestError(
+                "channel, channels and augment are for the server's own predict_fn, and this model "
+                "has another one; leave them out"
+            )
+        spec = self.spec_of(_model_dir(context))
+        return returned.prediction(array, self._images, spec, wanted.output, wanted.threshold, JSON)
+
+    def _segmenter(
+        self,
+        model: Any,
+        model_dir: str | Path | None,
+        images: Images | None = None,
+        chosen: Sequence[int] | None = None,
+    ) -> Segmenter:
+        """What was made of a model; the user's ``model_fn`` may return one that is not ready.
+
+        Args:
+            images: of the request, and which of their channels it chooses: for a model that does
+                not say how many it takes.
+        """
         if isinstance(model, Segmenter):
             return model
-        if self._user_segmenter is None or self._user_model is not model:
-            spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
-            self._user_segmenter = self._prepared(of_keras(model), spec)
-            self._user_model = model
-        return self._user_segmenter
+        if self._user_model is not model:
+            self._user_model, self._user_segmenters = model, {}
+        channels = () if calling.is_keras(model) else called.channels_for(model, images, chosen)
+        if channels not in self._user_segmenters:
+            spec = self.spec_of(model_dir)
+            self._user_segmenters[channels] = (
+                called.make(model, channels, spec, **self._tiles)
+                if channels
+                else self._prepared(of_keras(model), spec)
+            )
+        return self._user_segmenters[channels]
+
+    def _is_called(self, model: Any) -> bool:
+        """Whether it is run as it is, and not converted."""
+        return not isinstance(model, Segmenter) and not calling.is_keras(model)
+
+    def spec_of(self, model_dir: str | Path | None) -> ModelSpec:
+        """What the model means; the defaults outside of a server.
+
+        Raises:
+            ModelError: its ``model.json`` is malformed.
+        """
+        spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
+        threshold = self._settings.threshold
+        return spec if threshold is None else replace(spec, threshold=threshold)
 
     def _beside(self) -> Beside | None:
         """How a worker computes while others of this server do."""
@@ -147,17 +219,18 @@ class UNetInferenceHandler(DefaultInferenceHandler):
 
     def _prepared(self, source: Source, spec: ModelSpec) -> Segmenter:
         settings = self._settings
-        if settings.threshold is not None:
-            spec = replace(spec, threshold=settings.threshold)
-        return make(
-            source,
-            spec,
-            Computing(settings.engine, settings.precision, settings.threads, self._beside()),
-            tile_size=settings.tile_size,
-            tile_overlap=settings.tile_overlap,
-            batch_size=settings.batch_size,
-            workers=settings.workers or 1,
-        )
+        computing = Computing(settings.engine, settings.precision, settings.threads, self._beside())
+        return make(source, spec, computing, **self._tiles)
+
+    @property
+    def _tiles(self) -> TileSettings:
+        settings = self._settings
+        return {
+            "tile_size": settings.tile_size,
+            "tile_overlap": settings.tile_overlap,
+            "batch_size": settings.batch_size,
+            "workers": settings.workers or 1,
+        }
 
 
 def _release(body: bytes | bytearray | str) -> None:

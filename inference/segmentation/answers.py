@@ -31,6 +31,7 @@ class Answer(ABC):
         threshold: 0–1; a pixel is foreground where its probability is larger.
         colors: "#rrggbb" of the classes, background first.
         classes: of the network; 1 where it gives one foreground probability.
+        multilabel: whether classes may overlap, so that background has no probability of its own.
         name: what the request calls it.
         pictures_only: whether only picture formats can hold it.
     """
@@ -38,6 +39,7 @@ class Answer(ABC):
     threshold: float = ModelSpec.threshold
     colors: Sequence[str] = COLORS
     classes: int = 1
+    multilabel: bool = False
 
     name: ClassVar[str]
     pictures_only: ClassVar[bool] = False
@@ -58,7 +60,7 @@ class Answer(ABC):
             RequestError: the request asks for something that this answer cannot do.
         """
         chosen = spec.threshold if threshold is None else threshold
-        return cls(chosen, spec.class_colors or COLORS, classes)
+        return cls(chosen, spec.class_colors or COLORS, classes, bool(spec.multilabel))
 
     @abstractmethod
     def of_tile(self, probabilities: np.ndarray) -> np.ndarray:
@@ -83,7 +85,8 @@ class Answer(ABC):
 
 
 class Mask(Answer):
-    """255 where the foreground is, 0 elsewhere; or the index of the likeliest of several classes.
+    """255 where the foreground is, 0 elsewhere, of each class where these may overlap; or the index
+    of the likeliest of several classes.
 
     uint8, or uint16 where there are more than 256 classes.
     """
@@ -92,7 +95,7 @@ class Mask(Answer):
 
     @classmethod
     def wanted(cls, threshold: float | None, spec: ModelSpec, classes: int) -> Answer:
-        if classes > 1 and threshold is not None:
+        if classes > 1 and not spec.multilabel and threshold is not None:
             raise RequestError(
                 f"threshold is {threshold}; this model has {classes} classes and answers the "
                 "likeliest one; leave the threshold out"
@@ -100,17 +103,22 @@ class Mask(Answer):
         return super().wanted(threshold, spec, classes)
 
     def of_tile(self, probabilities: np.ndarray) -> np.ndarray:
-        if self.classes > 1:
+        if self._likeliest:
             return probabilities.argmax(axis=-1).astype(self._dtype)
-        return np.multiply(probabilities[..., 0] > self.threshold, FOREGROUND, dtype=np.uint8)
+        mask = np.multiply(probabilities > self.threshold, FOREGROUND, dtype=np.uint8)
+        return mask if self.multilabel else mask[..., 0]
 
     @property
     def bytes_per_pixel(self) -> int:
-        return self._dtype.itemsize
+        return self._dtype.itemsize * (self.classes if self.multilabel else 1)
+
+    @property
+    def _likeliest(self) -> bool:
+        return self.classes > 1 and not self.multilabel
 
     @property
     def _dtype(self) -> np.dtype:
-        return np.min_scalar_type(self.classes - 1)
+        return np.min_scalar_type(self.classes - 1 if self._likeliest else FOREGROUND)
 
 
 class Probability(Answer):
@@ -137,12 +145,16 @@ class Overlay(Mask):
         return np.stack([self._drawn(images, pixels, mask) for pixels, mask in pairs])
 
     def _drawn(self, images: Images, pixels: np.ndarray, mask: np.ndarray) -> np.ndarray:
-        """(H, W, C) pixels and their (H, W) mask -> (H, W, 3) uint8."""
+        """(H, W, C) pixels and their (H, W) or (H, W, K) mask -> (H, W, 3) uint8."""
         gray_or_rgb = pixels if pixels.shape[-1] == 3 else pixels[..., :1]
-        picture = np.broadcast_to(images.eight_bits(gray_or_rgb), (*mask.shape, 3)).copy()
-        edge = outline(mask)
-        classes = mask[edge] if self.classes > 1 else np.ones(edge.sum(), np.intp)
-        picture[edge] = class_colors(classes, self.colors)
+        picture = np.broadcast_to(images.eight_bits(gray_or_rgb), (*mask.shape[:2], 3)).copy()
+        if self._likeliest:
+            edge = outline(mask)
+            picture[edge] = class_colors(mask[edge], self.colors)
+            return picture
+        planes = np.moveaxis(mask, -1, 0) if self.multilabel else mask[None]
+        for number, plane in enumerate(planes, start=1):  # 0 is background
+            picture[outline(plane)] = class_colors(np.array(number), self.colors)
         return picture
 
 

@@ -16,6 +16,8 @@ from .images import Images
 
 Function = Callable[[np.ndarray], np.ndarray]
 CHUNK_PIXELS = 1 << 20  # that are looked at together, of a whole image
+WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+DTYPES = ("float32", "float64", "bool", *WHOLE)  # of "ensure_dtype"
 STEPS: dict[str, type["Step"]] = {}  # by id; every class that names itself is in it
 
 
@@ -122,6 +124,27 @@ class Clip(Step):
 
     def fitted(self, whole: "Whole") -> Function:
         return lambda x: np.clip(x, np.float32(self.min), np.float32(self.max))
+
+
+@dataclass(frozen=True)
+class EnsureDtype(Step):
+    """x as if it had been stored as that type, which cuts off what follows the point."""
+
+    id: ClassVar[str] = "ensure_dtype"
+    dtype: str
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.dtype, str) or self.dtype not in DTYPES:
+            raise ValueError(f"dtype is {self.dtype!r}; it must be one of {', '.join(DTYPES)}")
+
+    def fitted(self, whole: "Whole") -> Function:
+        dtype = np.dtype(self.dtype)
+        if dtype.kind == "f":
+            return lambda x: x
+        if dtype.kind == "b":
+            return lambda x: (x != 0).astype(np.float32)
+        limits = np.iinfo(dtype)
+        return lambda x: np.trunc(np.clip(x, limits.min, limits.max)).astype(np.float32)
 
 
 @dataclass(frozen=True)

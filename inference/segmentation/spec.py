@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .bioimageio import package as bioimageio
 from .errors import ModelError
 from .preprocessing import STEPS, Preprocessing
 
@@ -86,13 +87,17 @@ class ModelSpec:
     def read(cls, directory: str | Path) -> "ModelSpec":
         """Read the ``model.json`` of a model directory; the defaults where there is none.
 
+        A package of bioimage.io says the same in its ``rdf.yaml``; each entry of a ``model.json``
+        beside it replaces that of the package.
+
         Raises:
             ModelError: it is no regular file, larger than MAX_BYTES, no JSON, or says something
-                that is not known here.
+                that is not known here; or the package cannot be read.
         """
+        package = bioimageio.read(directory)
         path = Path(directory, FILE_NAME)
         if not os.path.lexists(path):
-            return cls()
+            return cls() if package is None else cls.of(package.entries())
         try:
             status = path.stat()
         except OSError as exc:  # a link to nowhere, or what this user may not see
@@ -103,7 +108,13 @@ class ModelSpec:
             raise ModelError(
                 f"{FILE_NAME} has {status.st_size:,} bytes; it may have {MAX_BYTES:,}; {RULE}"
             )
-        return cls.parse(path.read_bytes())
+        content = path.read_bytes()
+        spec = cls.parse(content)
+        if package is None:
+            return spec
+        entries = json.loads(content.decode("utf-8-sig"))
+        said = {key: value for key, value in entries.items() if value is not None}
+        return cls.of(package.entries(said))
 
     @classmethod
     def parse(cls, content: bytes) -> "ModelSpec":
@@ -116,6 +127,17 @@ class ModelSpec:
             entries = json.loads(content.decode("utf-8-sig"), object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as exc:
             raise ModelError(f"{FILE_NAME} cannot be read: {exc}; {RULE}") from exc
+        return cls.of(entries)
+
+    @classmethod
+    def of(cls, entries: Any) -> "ModelSpec":
+        """Read the entries of a ``model.json``.
+
+        Raises:
+            ModelError: as ``read``.
+        """
+        if is_architecture(entries):  # people call that model.json, too
+            return cls()
         _check_keys(entries, KEYS, "it")
         names, colors = _classes(entries.get("classes", []))
         return cls(
@@ -127,6 +149,11 @@ class ModelSpec:
             _multilabel(entries.get("multilabel")),
             _ports(entries.get("input"), entries.get("output")),
         )
+
+
+def is_architecture(entries: Any) -> bool:
+    """Whether what a JSON file holds is a network of Keras, of ``model.to_json()``."""
+    return isinstance(entries, dict) and {"class_name", "config"} <= entries.keys()
 
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -63,6 +63,7 @@ class Client:
 
         import handler_service
 
+        self._code = Path(model_dir, "code").resolve()
         self._path, self._python_path = sys.path.copy(), os.environ.get("PYTHONPATH")
         self._log_level = logging.getLogger().level
         self._context = Context("model", str(model_dir), None, 1, None, "1")
@@ -99,14 +100,17 @@ class Client:
         return Answer(status, self._context.get_response_content_type(0), answer)
 
     def close(self) -> None:
-        """Undo what loading changed in this process: paths, the log's level, the user's module."""
+        """Undo what loading changed in this process: paths, the log's level, the user's modules."""
         sys.path[:] = self._path
         if self._python_path is None:
             os.environ.pop("PYTHONPATH", None)
         else:
             os.environ["PYTHONPATH"] = self._python_path
         logging.getLogger().setLevel(self._log_level)
-        sys.modules.pop("inference", None)
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and Path(file).resolve().is_relative_to(self._code):
+                del sys.modules[name]
 
     def __enter__(self) -> "Client":
         return self

@@ -75,6 +75,15 @@ LOG_LEVEL = Kind(
 TEXT = Kind("a text", str)
 
 
+def _parse_truth(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError
+    return text.lower() == "true"
+
+
+TRUTH = Kind("true or false", _parse_truth)
+
+
 @dataclass(frozen=True)
 class Variable:
     """The environment variable that a field of ``Settings`` is read from."""
@@ -102,6 +111,7 @@ class Settings:
         "UNET_PRECISION", _choice("auto", "float32", "bfloat16", "float16", "int8"), "auto"
     )
     threads: int | None = _variable("UNET_THREADS", _whole_number(1))  # of each worker
+    check_test: bool = _variable("UNET_CHECK_TEST", TRUTH, False)  # of a bioimage.io package
     cache_dir: str | None = _variable("UNET_CACHE_DIR", TEXT)  # of converted models
     metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)

@@ -182,6 +182,12 @@ def stage_of(transformer: Any, hook: Any) -> str | None:
     return next((name for name, function in stages.items() if function == hook), None)
 
 
+def predicts_by(transformer: Any, hook: Any) -> bool:
+    """Whether requests are answered by way of this ``predict_fn``."""
+    by_stages = transformer._transform_fn == transformer._default_transform_fn
+    return by_stages and transformer._predict_fn == hook
+
+
 def complete_bodies(data: Iterable[dict[str, Any]]) -> None:
     """Give each request a body: it has none in MMS if it was empty, or a form."""
     for request in data:
@@ -193,12 +199,25 @@ def set_status(context: Any, code: int) -> None:
     context.set_response_status(code, HTTPStatus(code).phrase)
 
 
-def add_code_folder(model_dir: str) -> None:
-    """Make the modules of a model's ``code`` folder importable.
+def add_folder(folder: Path) -> None:
+    """Make the modules of a folder importable, before all others: a model's ``code``, its packages.
 
     The toolkit only sets PYTHONPATH, which comes too late for a process that runs already.
     """
-    sys.path.insert(0, os.path.join(model_dir, "code"))
+    sys.path.insert(0, str(folder))
+
+
+def codeartifact_index() -> str:
+    """Where pip finds packages, as the toolkit reads it from CA_REPOSITORY_ARN; with a password.
+
+    Raises:
+        UpstreamChanged: the toolkit is not as it was.
+    """
+    warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # setuptools is pinned
+    from sagemaker_inference import model_server
+
+    _expect_parameters(model_server, "_get_codeartifact_index", [], TOOLKIT)
+    return model_server._get_codeartifact_index()
 
 
 # --- checks

@@ -41,13 +41,14 @@ def main(region, model, code, output, images, labels):
 
     Below a prefix that ends in / the artifact is named by what is in it, so that a new model has a
     new name and scripts/aws/deploy.py sees that it has changed. The graph that the server runs is
-    packed, too; --int8 adds one in int8, as scripts/models/prepare.py does.
+    packed, too; --int8 adds one in int8, as scripts/models/prepare.py does. bioimage.io packages
+    are packed if they reproduce the test that they publish; zips of SavedModels are unpacked.
     """
     files = collect(model, code)
     has_own_loader = "code/inference.py" in files
     with tempfile.TemporaryDirectory() as folder:
         if not has_own_loader:
-            files |= prepare(files, Path(folder), images, labels)
+            files = prepare(files, Path(folder), images, labels)
         artifact = Path(folder, "model.tar.gz")
         pack(files, artifact)
         if has_own_loader:
@@ -94,12 +95,13 @@ def prepare(
         images, labels: for a graph in int8; see ``models.lib.int8``.
 
     Returns:
-        Name in the artifact -> file, of the graph that the server then need not make.
+        Name in the artifact -> file, with the graph that the server then need not make.
 
     Raises:
         click.ClickException: it could not be served.
     """
     from segmentation import artifacts
+    from segmentation.bioimageio.package import unpack_beside
     from segmentation.errors import SegmentationError
     from segmentation.running.segmenter import load
     from serving.settings import named
@@ -110,8 +112,10 @@ def prepare(
         (place / name).symlink_to(path.absolute())
     try:
         filename = os.environ.get("UNET_MODEL_FILENAME")
+        bundle = unpack_beside(place, filename)
         graph = artifacts.prepare(place, filename)
         network = load(place, filename).network
+        check_published(place, filename)
     except SegmentationError as exc:
         raise click.ClickException(f"the model could not be served: {named(str(exc))}") from exc
     if images:
@@ -122,7 +126,28 @@ def prepare(
     size = f"{network.height}×{network.width}" if network.height else "any size"
     kind = f"channels {network.channels}, classes {network.classes}"
     click.echo(f"{network.name}: {size}, {kind}", err=True)
-    return {str(path.relative_to(place)): path for path in graph.glob("*")}
+    made = {str(path.relative_to(place)): path for path in graph.glob("*")}
+    if bundle:
+        files = {name: path for name, path in files.items() if place / name != bundle.zip}
+        made |= {str(path.relative_to(place)): path for path in bundle.files}
+    return files | made
+
+
+def check_published(model_dir: Path, filename: str | None) -> None:
+    """Refuse a package of bioimage.io that does not reproduce its published test.
+
+    Raises:
+        ModelError: it gives something else.
+    """
+    from segmentation.bioimageio.package import read
+    from segmentation.networks.hardware import FLOAT32
+    from segmentation.networks.tune import Computing
+    from segmentation.running import reproduction
+    from segmentation.running.segmenter import load
+
+    if read(model_dir):
+        exact = load(model_dir, filename, Computing(precision=FLOAT32))
+        click.echo(reproduction.check(exact, model_dir) or "no published test", err=True)
 
 
 def pack(files: dict[str, Path], artifact: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from segmentation import artifacts
+from segmentation.bioimageio.package import unpack_beside
 from segmentation.errors import SegmentationError
 from serving.settings import named
 
@@ -28,14 +29,17 @@ def main(model_dir: Path, images: Path | None, labels: Path | None) -> None:
     A server that finds the graph starts without converting the model, in a third of the time. It is
     of no use any more when the model changes, or the versions of what converts it: the server then
     says so, and converts the model itself. Does nothing where a fitting graph is there already.
+    The zip of a SavedModel in a package of bioimage.io is unpacked beside it, too.
 
     --int8 adds a graph in int8, which the server takes with UNET_PRECISION=int8. It is kept only if
     its masks agree with those in float32 on 99.5 % of the pixels of the images, and, with --labels,
     if the adapted Rand error does not rise by more than 0.005.
     """
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    filename = os.environ.get("UNET_MODEL_FILENAME")
     try:
-        graph = artifacts.prepare(model_dir, os.environ.get("UNET_MODEL_FILENAME"))
+        unpack_beside(model_dir, filename)
+        graph = artifacts.prepare(model_dir, filename)
     except SegmentationError as exc:
         raise click.ClickException(named(str(exc))) from exc
     if images:

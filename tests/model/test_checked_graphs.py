@@ -11,6 +11,7 @@ from keras import layers as L
 from segmentation.errors import ModelError
 from segmentation.networks import openvino, probe, unet
 from segmentation.networks.conversion import convert, fusing, load, readers
+from segmentation.networks.conversion.ports import graph_ports
 from support.sources import kinds, straight
 
 
@@ -95,7 +96,7 @@ def test_a_model_is_what_its_call_does():
 
 
 def reading(graph, source):
-    return readers.Reading(graph, "", lambda own: [source(own)], "", *readers.graph_ports(graph))
+    return readers.Reading(graph, "", lambda own: [source(own)], "", *graph_ports(graph))
 
 
 def doubling():

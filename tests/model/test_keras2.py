@@ -5,6 +5,7 @@ import zipfile
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -144,3 +145,58 @@ def test_what_is_imported_for_an_artifact_is_its_own(old, new, message, saved):
     rewritten(saved, old, new)
     with pytest.raises(ModelError, match=message):
         keras_files.load(saved)
+
+
+class GELU(layers.Layer):  # as keras-unet-collection names it
+    def call(self, inputs):
+        return 0.5 * inputs * (1 + tf.tanh(np.sqrt(2 / np.pi) * (inputs + 0.044715 * inputs**3)))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_well_known_layers_of_other_libraries_are_known(suffix, images, tmp_path):
+    GELU.__module__ = "keras_unet_collection.activations"
+    model = model_of(call=GELU())
+    model.save(tmp_path / f"model{suffix}")
+    np.testing.assert_allclose(answer(artifacts.load(tmp_path), images), model(images), atol=1e-5)
+
+
+def test_a_layer_of_that_name_from_elsewhere_is_refused(tmp_path):
+    GELU.__module__ = "elsewhere.activations"
+    model_of(call=GELU()).save(tmp_path / "model.keras")
+    with pytest.raises(ModelError, match=r"has 'GELU' of elsewhere.activations, whose code is not"):
+        artifacts.load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["architecture.json", "model.json"])
+@pytest.mark.parametrize("weights", ["model.h5", "model.weights.h5"])
+def test_an_architecture_and_its_weights(name, weights, images, tmp_path):
+    model = model_of(call=tf.nn.relu)
+    (tmp_path / name).write_text(model.to_json())
+    model.save_weights(tmp_path / weights)
+    np.testing.assert_allclose(answer(artifacts.load(tmp_path), images), model(images), atol=1e-5)
+
+
+def test_an_architecture_is_judged(tmp_path):
+    model = model_of(call=tf.nn.relu)
+    described = model.to_json().replace('"nn.relu"', '"io.read_file"')
+    (tmp_path / "architecture.json").write_text(described)
+    model.save_weights(tmp_path / "model.h5")
+    with pytest.raises(ModelError, match=r"calls tf\.io\.read_file, which is none"):
+        artifacts.load(tmp_path)
+
+
+def test_an_architecture_of_keras_3(images, tmp_path):
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.layers.Conv2D(1, 3, padding="same")(image))
+    (tmp_path / "architecture.json").write_text(model.to_json())
+    model.save_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_allclose(answer(artifacts.load(tmp_path), images), model(images), atol=1e-5)
+
+
+def test_weights_of_another_architecture_are_refused(tmp_path):
+    image = tf_keras.Input((None, None, 3))
+    other = tf_keras.Model(image, layers.Conv2D(1, 3)(image))
+    (tmp_path / "architecture.json").write_text(other.to_json())
+    model_of().save_weights(tmp_path / "model.h5")
+    with pytest.raises(ModelError, match=r"model\.h5 cannot be loaded"):
+        artifacts.load(tmp_path)

@@ -153,9 +153,32 @@ def test_other_values_than_probabilities_are_refused(pixels):
         served(model, pixels)
 
 
-def test_probabilities_of_their_own_are_told(pixels, caplog):
-    served(unet_like(layers.Conv2D(3, 1, activation="sigmoid")), pixels)
-    assert "gives each class a probability of its own (sigmoid)" in caplog.text
+@pytest.mark.parametrize(
+    ("said", "overlap"),
+    [({}, True), ({"multilabel": False}, False), ({"multilabel": True}, True)],
+)
+def test_classes_with_probabilities_of_their_own_overlap(said, overlap, pixels, caplog):
+    model = unet_like(layers.Conv2D(3, 1, activation="sigmoid"))
+    segmenter = make(of_keras(model), spec_of(**said))
+    assert segmenter.spec.multilabel is overlap
+    assert ("a probability of its own (sigmoid)" in caplog.text) is not bool(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "activation"),
+    [
+        ({"multilabel": True}, "sigmoid"),
+        ({"postprocessing": [{"id": "sigmoid"}]}, "sigmoid"),
+        ({}, "softmax"),
+    ],
+)
+def test_logits_of_classes_that_overlap(said, activation, pixels):
+    model = unet_like(logits(3))
+    segmenter = make(of_keras(model), spec_of(**said))
+    intensities = pixels[None, ..., None].astype(np.float32) / 255
+    expected = keras.activations.get(activation)(model(intensities))
+    np.testing.assert_allclose(segmenter.network.run(intensities), expected, atol=1e-5)
+    assert segmenter.spec.multilabel is (activation == "sigmoid")
 
 
 # --- told by model.json

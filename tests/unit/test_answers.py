@@ -37,6 +37,21 @@ def test_classes_are_indices():
     assert mask.tolist() == [[[1, 0]]]
 
 
+def test_classes_that_overlap_have_a_plane_each():
+    answer = Mask.wanted(0.4, ModelSpec(multilabel=True), 2)
+    mask = answer.of_tile(probabilities([0.2, 0.5], [0.6, 0.7]))
+    assert (mask.dtype, answer.bytes_per_pixel) == (np.uint8, 2)
+    assert mask.tolist() == [[[[0, 255], [255, 255]]]]
+
+
+def test_an_overlay_has_the_outlines_of_classes_that_overlap():
+    answer = Overlay(classes=2, colors=("#000000", "#ff0000", "#00ff00"), multilabel=True)
+    mask = answer.of_tile(probabilities([0.9, 0.1], [0.9, 0.9], [0.1, 0.1]))
+    images = from_array(np.zeros((1, 3), np.uint8)).for_channels(1)
+    [picture] = answer.planes(mask, images)
+    assert picture.tolist() == [[BACKGROUND, [0, 255, 0], BACKGROUND]]
+
+
 @pytest.mark.parametrize(
     ("classes", "dtype"), [(1, np.uint8), (256, np.uint8), (257, np.uint16), (300, np.uint16)]
 )

@@ -99,9 +99,18 @@ def test_npz_by_name():
     assert decode(body, NPZ, MAX_PIXELS).pixels.tolist() == GRAY.tolist()
 
 
-def test_palette_and_opaque_alpha():
-    rgba = np.dstack([RGB, np.full_like(GRAY, 255)])
-    np.testing.assert_array_equal(decode(bodies.png(rgba), PNG, MAX_PIXELS).pixels, RGB)
+def test_alpha_comes_through_for_models_that_take_it():
+    rgba = np.dstack([RGB, GRAY])
+    images = decode(bodies.png(rgba), PNG, MAX_PIXELS)
+    np.testing.assert_array_equal(images.for_channels(4).batch[0], rgba)
+
+
+def test_a_palette_is_looked_up():
+    palette = bodies.Image.fromarray(RGB).quantize(16)
+    file = bodies.io.BytesIO()
+    palette.save(file, "PNG")
+    pixels = decode(file.getvalue(), PNG, MAX_PIXELS).pixels
+    np.testing.assert_array_equal(pixels, np.asarray(palette.convert("RGB")))
 
 
 @pytest.mark.parametrize(
@@ -137,7 +146,7 @@ def test_bad_bodies(body, content_type, status, word):
     ("array", "channels", "message"),
     [
         (RGB, 1, "image is 3×5×3, 3 channels; this model takes 1 channel; convert it to grayscale"),
-        (GRAY, 3, "image is 3×5, 1 channel; this model takes 3 channels; send it as H×W×3"),
+        (GRAY, 4, "image is 3×5, 1 channel; this model takes 4 channels; send it as H×W×4"),
         (np.stack([RGB, RGB]), 1, "this model takes 1 channel"),
         (STACK, 3, "5 channels; this model takes 3"),
     ],

@@ -18,6 +18,11 @@ def test_values_are_read():
     assert (settings.threshold, settings.max_pixels) == (0.3, 1000)
 
 
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("True", True), ("false", False)])
+def test_truths(text, value):
+    assert Settings.from_environment({"UNET_CHECK_TEST": text}).check_test is value
+
+
 @pytest.mark.parametrize(("text", "level"), [("debug", 10), ("ERROR", 40), ("35", 35), ("0", 0)])
 def test_log_levels(text, level):
     assert Settings.from_environment({"SAGEMAKER_CONTAINER_LOG_LEVEL": text}).log_level == level
@@ -31,6 +36,7 @@ def test_log_levels(text, level):
         ("UNET_THRESHOLD", "half", "a number from 0 to 1"),
         ("UNET_MAX_PIXELS", "0", "a whole number of at least 1"),
         ("UNET_MAX_PIXELS", "1e6", "a whole number of at least 1"),
+        ("UNET_CHECK_TEST", "1", "true or false"),
         ("UNET_PRECISION", "int4", "one of auto, float32, bfloat16, float16, int8"),
         (
             "SAGEMAKER_CONTAINER_LOG_LEVEL",

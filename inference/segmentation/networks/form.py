@@ -24,6 +24,7 @@ class Form:
 
     Attributes:
         output: which of its outputs, from 0, in the order of tf.nest.flatten.
+        outputs: how many it has.
         taken: the axes of its input, as bioimage.io writes them: "byxc", "bcyx", "yxc", "byx", …
         given: those of its output; "p" is height and width in one, as in "bpc".
         factor: how many pixels of the image, along an axis, one of the output stands for.
@@ -36,6 +37,7 @@ class Form:
     """
 
     output: int = 0
+    outputs: int = 1
     taken: str = OURS
     given: str = OURS
     factor: int = 1

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,10 +22,28 @@ class Meaning:
         preprocessing: of intensities, before it.
         activation: "sigmoid" or "softmax", after it, where it gives logits; None: it gives
             probabilities.
+        labels: how many classes it gives the indices of; None: it gives other numbers.
+        multilabel: whether its classes may overlap.
+        assumed: what the spec does not say, and was taken for granted, a sentence each.
     """
 
     preprocessing: Preprocessing = NOTHING
     activation: str | None = None
+    labels: int | None = None
+    multilabel: bool = False
+    assumed: tuple[str, ...] = ()
+
+    def around(self, network: Network, known: dict[str, Any]) -> Network:
+        """What gives probabilities, of a network that may give logits, or indices of classes.
+
+        Args:
+            known: what is known of the network, by the names of ``Description``.
+        """
+        if self.labels is not None:
+            return OneOfClasses(**(known | {"classes": self.labels}), indices=network)
+        if self.activation is not None:
+            return Activated(**known, logits=network, activation=self.activation)
+        return network
 
 
 @dataclass(frozen=True)
@@ -49,25 +68,100 @@ class Activated(Description):
         self.logits.rest()
 
 
+@dataclass(frozen=True)
+class OneOfClasses(Description):
+    """A network whose indices of classes become probabilities, 0 and 1; see ``network.Network``.
+
+    Attributes:
+        indices: the network.
+    """
+
+    indices: Network
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0 or 1.
+
+        Raises:
+            ModelError: the network gives other numbers than 0…K-1.
+        """
+        values = self.indices.run(images)  # (N, h, w, 1)
+        found = values == np.arange(self.classes, dtype=np.float32)
+        if not found.any(axis=-1).all():
+            raise ModelError(
+                f"{self.name} gives {values.min():g} to {values.max():g}; the classes are 0 to "
+                f'{self.classes - 1}, as many as "classes" in model.json has; name all of them'
+            )
+        return found.astype(np.float32)
+
+    def rest(self) -> None:
+        """Give back the memory that runs took; the next one takes it again."""
+        self.indices.rest()
+
+
 def of(described: Description, spec: ModelSpec) -> Meaning:
     """What a spec says; where it says nothing, what the layers tell, which is then logged.
 
     Raises:
         ModelError: the spec is of another number of channels.
     """
-    return Meaning(_preprocessing(described, spec), _activation(described, spec))
+    assumed: list[str] = []
+    preprocessing = _preprocessing(described, spec, assumed)
+    labels = _labels(described, spec)
+    activation, multilabel = None, False
+    if labels is None:
+        activation = _activation(described, spec, assumed)
+        multilabel = _multilabel(described, spec, activation, assumed)
+    for sentence in assumed:
+        logger.warning("%s %s", described.name, sentence)
+    return Meaning(preprocessing, activation, labels, multilabel, tuple(assumed))
 
 
-def _preprocessing(described: Description, spec: ModelSpec) -> Preprocessing:
+def _labels(described: Description, spec: ModelSpec) -> int | None:
+    """How many classes a network gives the indices of."""
+    told = described.ends.labels
+    if told is None:
+        return None
+    if described.classes != 1:
+        raise ModelError(
+            f"{described.name} gives {described.classes} whole numbers for each pixel; indices of "
+            "classes are one for each; bring another model in code/inference.py"
+        )
+    count = told or len(spec.class_names)
+    if count < 2:
+        raise ModelError(
+            f"{described.name} gives whole numbers, indices of classes, and does not tell of how "
+            'many; name them in model.json: "classes": [{"name": "background"}, …]'
+        )
+    return count
+
+
+def _multilabel(
+    described: Description, spec: ModelSpec, activation: str | None, assumed: list[str]
+) -> bool:
+    if described.classes == 1:
+        return False
+    last = activation or described.ends.activation
+    if spec.multilabel is not None:
+        return spec.multilabel
+    if last != SIGMOID:
+        return False
+    assumed.append(
+        f"gives each of {described.classes} classes a probability of its own (sigmoid), so that "
+        'they are taken to overlap: a mask has a plane for each; "multilabel": false in model.json '
+        "would answer the likeliest class"
+    )
+    return True
+
+
+def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) -> Preprocessing:
     if spec.preprocessing is not None:
         _check_channels(spec.preprocessing, described)
         return spec.preprocessing
     if described.ends.largest != EIGHT_BITS:
         return NOTHING
-    logger.warning(
-        "%s takes intensities of 0–255, as its first layer tells, and is given these; "
-        '"preprocessing": [] in model.json would give it 0–1',
-        described.name,
+    assumed.append(
+        "takes intensities of 0–255, as its first layer tells, and is given these; "
+        '"preprocessing": [] in model.json would give it 0–1'
     )
     return Preprocessing((ScaleLinear(gain=float(EIGHT_BITS)),))
 
@@ -85,25 +179,17 @@ def _check_channels(preprocessing: Preprocessing, described: Description) -> Non
         )
 
 
-def _activation(described: Description, spec: ModelSpec) -> str | None:
+def _activation(described: Description, spec: ModelSpec, assumed: list[str]) -> str | None:
     several = described.classes > 1
     if spec.postprocessing is not None:
         [chosen] = spec.postprocessing or (None,)
         return chosen
-    if several and described.ends.activation == SIGMOID:
-        logger.warning(
-            "%s gives each class a probability of its own (sigmoid): masks hold the class of the "
-            "largest one, background where that is the first; output=probability gives all",
-            described.name,
-        )
     if described.ends.activation != LINEAR:
         return None
-    chosen = SOFTMAX if several else SIGMOID
-    logger.warning(
-        "%s ends without an activation, so that it is taken to give logits, and %s makes "
-        'probabilities of them; "postprocessing": [] in model.json would take them as they are',
-        described.name,
-        chosen,
+    chosen = SOFTMAX if several and not spec.multilabel else SIGMOID
+    assumed.append(
+        f"ends without an activation, so that it is taken to give logits, and {chosen} makes "
+        'probabilities of them; "postprocessing": [] in model.json would take them as they are'
     )
     return chosen
 

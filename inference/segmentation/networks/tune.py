@@ -17,7 +17,7 @@ from ..errors import ModelError, SettingsError
 from ..preprocessing import NOTHING, Preprocessing
 from . import hardware, probe
 from .hardware import FLOAT32
-from .meaning import Activated, Meaning
+from .meaning import Meaning
 from .network import SIGMOID, SOFTMAX, Ends, Network, Source, round_up, try_out
 from .sharing import Sharing, Turns
 
@@ -132,7 +132,7 @@ class _Trial:
         if beside is None or not self.engine.HAS_OWN_THREADS:
             return alone
         return Sharing(
-            **self.source.description,
+            **(self.source.description | {"classes": alone.classes}),
             alone=alone,
             beside=self._network(precision, beside.threads),
             turns=Turns(beside.file),
@@ -140,10 +140,7 @@ class _Trial:
 
     def _network(self, precision: str, threads: int | None) -> Network:
         network = self.engine.network(self.source, precision, threads)
-        activation = self.meaning.activation
-        if activation is None:
-            return network
-        return Activated(**self.source.description, logits=network, activation=activation)
+        return self.meaning.around(network, self.source.description)
 
     def _in_fastest_precision(self) -> tuple[str, Network]:
         wanted, threads = self.computing.precision, self.computing.threads
@@ -189,7 +186,7 @@ def _check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
     Raises:
         ModelError: it gives other values than 0–1.
     """
-    if meaning.activation or ends.activation in (SIGMOID, SOFTMAX):
+    if meaning.activation or meaning.labels or ends.activation in (SIGMOID, SOFTMAX):
         return
     picture = meaning.preprocessing.of_intensities(next(_pictures(network)))
     values = try_out(network, picture, "a picture of cells")

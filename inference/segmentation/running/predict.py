@@ -9,6 +9,7 @@ import numpy as np
 from ..answers import Answer, Prediction
 from ..errors import OutOfMemory
 from ..images import Images
+from ..preprocessing import NOTHING
 from .augment import augmented
 from .segmenter import Segmenter
 
@@ -65,7 +66,9 @@ def _predict(
     tiles = plan.tiles(*pixels.shape[:3])  # of all N images
     batches = list(plan.batches(tiles))  # n tiles each, all of h×w pixels
     segmenter.budget.check(images, batches[0], answer)
-    functions = segmenter.preprocessing.fitted(images)
+    # what a user's input_fn made for the network has been preprocessed there
+    preprocessing = NOTHING if images.as_given else segmenter.preprocessing
+    functions = preprocessing.fitted(images)
     values, done = None, 0
     for batch in batches:
         cuts = np.stack([tile.cut_from(pixels) for tile in batch])  # (n, h, w, C), as stored

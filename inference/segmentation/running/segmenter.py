@@ -87,6 +87,7 @@ def make(
     """
     found = meaning.of(source, spec)
     network = tune(source, computing, spec.threshold, found)
+    spec = replace(spec, multilabel=found.multilabel)
     return replace(prepare(network, spec, **tiles), preprocessing=found.preprocessing)
 
 
@@ -163,12 +164,13 @@ def _warn_of_seams(network: Network, plan: TilePlan) -> None:
 
 
 def _warn_of_classes(network: Network, spec: ModelSpec) -> None:
-    """One foreground probability stands for two classes: background, and what is in front of it."""
-    known, wanted = len(spec.class_names), max(2, network.classes)
+    """Background has no probability of its own where there is one, or where classes may overlap."""
+    overlapping = network.classes == 1 or spec.multilabel
+    known, wanted = len(spec.class_names), network.classes + bool(overlapping)
     if known and known != wanted:
         logger.warning(
-            "model.json names %d classes, and %s has %d; the others have no name, and colours of "
-            "ours",
+            "model.json names %d classes, and %s has %d, background included; the others have no "
+            "name, and colours of ours",
             known,
             network.name,
             wanted,

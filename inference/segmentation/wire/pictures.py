@@ -16,7 +16,7 @@ from ..images import EIGHT_BITS, Images, check_memory, check_size, from_array, t
 from . import media_types
 from .format import Format, sniffed
 
-READABLE_MODES = ("1", "L", "RGB", "F", "I;16", "I;16B", "I;16L", "I;16N")
+READABLE_MODES = ("1", "L", "LA", "RGB", "RGBA", "F", "I;16", "I;16B", "I;16L", "I;16N")
 JPEG_QUALITY = 95
 STRIP_ROWS = 512
 
@@ -141,8 +141,9 @@ class AnyPicture:
 def read(body: bytes, media_type: str, formats: Sequence[Format], max_pixels: int) -> Images:
     """Decode a picture; the pages of a TIFF are a stack (N, H, W) or (N, H, W, C).
 
-    An opaque alpha channel is dropped and a palette looked up; orientation tags are not applied,
-    so that the mask fits the pixels as stored. PNGs of 16-bit colour are read at 8 bits.
+    Alpha is a channel as others are, the last one, and a palette is looked up; orientation tags are
+    not applied, so that the mask fits the pixels as stored. PNGs of 16-bit colour are read at 8
+    bits.
 
     Args:
         body: of the request.
@@ -214,19 +215,14 @@ def _planes(image: Image.Image, pages: int, max_pixels: int) -> list[np.ndarray]
 
 
 def _plane(image: Image.Image) -> np.ndarray:
-    """One page -> (H, W) or (H, W, 3); bool, uint8, uint16 or float32."""
+    """One page -> (H, W) or (H, W, 2 to 4); bool, uint8, uint16 or float32."""
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
         colors = np.asarray(image)[..., :3]
         gray = (colors == colors[..., :1]).all()
         image = image.convert("LA") if gray else image
-    if image.mode in ("LA", "RGBA"):
-        if np.asarray(image.getchannel("A")).min() < EIGHT_BITS:
-            raise RequestError(
-                "image has an alpha channel that is not opaque; intensities have no transparency; "
-                "flatten it on a background"
-            )
-        image = image.convert(image.mode[:-1])
+        opaque = np.asarray(image.getchannel("A")).min() == EIGHT_BITS
+        image = image.convert(image.mode[:-1]) if opaque else image
     if image.mode not in READABLE_MODES:
         raise RequestError(
             f"image has pixels of Pillow's mode {image.mode!r}; gray or RGB of 8 bits, gray of 1 "

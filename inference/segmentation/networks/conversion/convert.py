@@ -86,7 +86,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
     else:
         expected = unconverted.run(reading.source, form, picture)
         _check_finite(expected, name)  # what graph and source make of NaN may differ
-        tolerance = TOLERANCE_OF_ROUNDED if graphs.rounds(reading.graph) else TOLERANCE
+        tolerance = _tolerance(reading.graph, form)
         if not _same(exact, expected, tolerance, form.labels):
             most = np.abs(exact - expected).max() if exact.shape == expected.shape else np.inf
             reason = f"its graph differs from it by {most:.2g} on a picture of cells"
@@ -94,6 +94,13 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         notes.append(f"its graph gives what it gives for a picture of cells, to {tolerance}")
     graph, note = _fused(plain, described, picture, exact)
     return Conversion(described, form, graph, "", (*notes, note), tuple(assumed))
+
+
+def _tolerance(graph: ov.Model, form: Form) -> float:
+    """How much may differ. Where even the output is rounded, nothing but its maker rounds so."""
+    last = graph.output(form.output).get_element_type()
+    rounds = graphs.rounds(graph) and last not in graphs.ROUNDED
+    return TOLERANCE_OF_ROUNDED if rounds else TOLERANCE
 
 
 def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list[str]]:

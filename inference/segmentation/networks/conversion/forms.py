@@ -1,4 +1,4 @@
-"""How a model takes images and gives probabilities: found by its shapes, written into its graph.
+"""How a model takes images and gives probabilities, found by its shapes.
 
 What it gives for an image of one size tells how its output lies: no two of the lengths are equal
 by chance.
@@ -6,18 +6,11 @@ by chance.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
-import openvino as ov
-from openvino import opset15 as ops
 
 from ...errors import ModelError
 from ...spec import Ports
 from ..form import OURS, PIXELS, Form
-from ..network import SIGMOID
-from . import ends, graphs
-from .readers import Port
+from .ports import Port
 
 RULE = (
     "a model takes images (N, H, W, C), (N, C, H, W) or (H, W, C), and one of its outputs has "
@@ -88,7 +81,7 @@ def find(
             f"was tried gives an output of its height and width, of half, a quarter or an eighth "
             f"of it, or of a border less; {RULE}; bring another in code/inference.py"
         )
-    form = max(found, key=_preference)
+    form = replace(max(found, key=_preference), outputs=len(outputs))
     return form, list(_assumed(form, outputs, ports))
 
 
@@ -264,113 +257,3 @@ def _layouts(rank: int, batch: str) -> Iterator[str]:
     for axes in ("yxc", "cyx", "yx", "pc", "cp", "p"):
         if len(batch + axes) == rank:
             yield batch + axes
-
-
-def applied(model: ov.Model, form: Form, shape: Shape) -> ov.Model:
-    """The graph from float32 (N, H, W, C) to float32 (N, H, W, K).
-
-    Args:
-        model: with one input.
-        form: of it.
-        shape: of its input.
-    """
-    model = model.clone()
-    lengths = dict(zip(form.taken, shape, strict=True))
-    batch = lengths["b"] if "b" in form.taken else 1
-    sides = [length and length - 2 * form.border for length in (lengths["y"], lengths["x"])]
-    wanted = [batch, *sides, lengths.get("c", 1)]
-    images = ops.parameter(
-        ov.PartialShape([-1 if length is None else length for length in wanted]),
-        ov.Type.f32,
-        "images",
-    )
-    value: Any = images.output(0)
-    if form.border:
-        value = _mirrored(value, form.border)
-    value = _own(value, form.taken)
-    element = model.input(0).get_element_type()
-    if element.is_integral():  # else what is between two numbers would become the smaller one
-        value = ops.round(value).output(0)
-    if element != ov.Type.f32:
-        value = ops.convert(value, element.get_type_name()).output(0)
-    graphs.replace(model.input(0), value)
-    output = model.output(form.output)
-    if form.activation:
-        ends.without_activation(output)
-    result = output.get_node().input_value(0)
-    if result.get_element_type() != ov.Type.f32:
-        result = ops.convert(result, "f32").output(0)
-    result = _enlarged(_ours(result, form, images.output(0)), form)
-    return ov.Model([ops.result(result)], [images])
-
-
-def _own(value: Any, taken: str) -> Any:
-    """(N, H, W, C) in the axes that the model takes."""
-    missing = [i for i, axis in enumerate(OURS) if axis not in taken]
-    left = [axis for axis in OURS if axis in taken]
-    if missing:
-        value = ops.squeeze(value, np.array(missing)).output(0)
-    return _transposed(value, [left.index(axis) for axis in taken])
-
-
-def _transposed(value: Any, order: list[int]) -> Any:
-    if order == sorted(order):
-        return value
-    return ops.transpose(value, np.array(order)).output(0)
-
-
-def _ours(value: Any, form: Form, images: Any) -> Any:
-    """The output as (N, h, w, K)."""
-    axes = form.given
-    if PIXELS in axes:
-        at = axes.index(PIXELS)
-        lengths = [ops.shape_of(value), ops.shape_of(images)]
-        order = [(0, i) for i in range(at)] + [(1, 1), (1, 2)]
-        order += [(0, i) for i in range(at + 1, len(axes))]
-        zero = np.array(0)
-        parts = [ops.gather(lengths[source], np.array([i]), zero) for source, i in order]
-        value = ops.reshape(value, ops.concat(parts, 0), special_zero=False).output(0)
-        axes = axes.replace(PIXELS, "yx")
-    value = _transposed(value, [axes.index(axis) for axis in OURS if axis in axes])
-    missing = [i for i, axis in enumerate(OURS) if axis not in axes]
-    if missing:
-        value = ops.unsqueeze(value, np.array(missing)).output(0)
-    if form.cropped:
-        start, stop = np.array([form.cropped] * 2), np.array([-form.cropped] * 2)
-        value = ops.slice(value, start, stop, np.array([1, 1]), np.array([1, 2])).output(0)
-    return value
-
-
-def _enlarged(value: Any, form: Form) -> Any:
-    """(N, h, w, K) in the size of the image; logits where an activation was, which then follows."""
-    if form.factor > 1:
-        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_FIRST)).output(0)
-        value = ops.interpolate(
-            value,
-            np.array([form.factor] * 2, np.float32),
-            "nearest" if form.labels else "linear_onnx",
-            "scales",
-            coordinate_transformation_mode="asymmetric" if form.labels else "half_pixel",
-            nearest_mode="floor",
-            axes=np.array([2, 3]),
-        ).output(0)
-        value = ops.transpose(value, np.array(graphs.TO_CHANNELS_LAST)).output(0)
-    if not form.activation:
-        return value
-    made = ops.sigmoid(value) if form.activation == SIGMOID else ops.softmax(value, -1)
-    return made.output(0)
-
-
-def _mirrored(value: Any, border: int) -> Any:
-    """With so many pixels more around the image, reflected at its last ones, however far."""
-    shape = ops.shape_of(value)
-    one, two = np.array(1, np.int64), np.array(2, np.int64)
-    for axis in (1, 2):
-        length = ops.squeeze(ops.gather(shape, np.array([axis]), np.array(0)), np.array([0]))
-        stop = ops.add(length, np.array(border, np.int64))
-        places = ops.range(np.array(-border, np.int64), stop, one, "i64")
-        period = ops.maximum(ops.multiply(ops.subtract(length, one), two), one)
-        folded = ops.floor_mod(places, period)
-        index = ops.minimum(folded, ops.subtract(period, folded))
-        value = ops.gather(value, index, np.array(axis)).output(0)
-    return value

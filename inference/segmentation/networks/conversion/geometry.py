@@ -10,7 +10,7 @@ import numpy as np
 import openvino as ov
 
 from ..network import Geometry, round_up
-from . import dependence, graphs, readers
+from . import dependence, graphs, ports
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ def of_graph(model: ov.Model) -> Geometry:
     The reach is unknown where an operation is, or where the network looks further than half of
     LAST_LENGTH; then ``everywhere`` tells which of the two.
     """
-    batch, height, width, channels = readers.shape_of(model.input(0))
+    batch, height, width, channels = ports.shape_of(model.input(0))
     assert channels, "it was looked at before"
 
     def shape(rows: int, columns: int) -> tuple[int, int, int, int]:
@@ -66,7 +66,7 @@ def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
             copy = graphs.of_size(model, size)
         except RuntimeError:  # its operations do not fit each other
             return False
-        if readers.shape_of(copy.output(0))[1:3] != size[1:3]:
+        if ports.shape_of(copy.output(0))[1:3] != size[1:3]:
             return False
     return True
 

@@ -15,6 +15,7 @@ from openvino.passes import ConstantFolding, Manager
 
 CPU = "CPU"
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of four axes
+ROUNDED = (ov.Type.f16, ov.Type.bf16)
 # compared are values, so that nothing may be rounded
 EXACT = {"INFERENCE_PRECISION_HINT": "f32"}
 
@@ -99,7 +100,7 @@ def fixed_shape(output: Any) -> tuple[int, ...]:
 def rounds(model: ov.Model) -> bool:
     """Whether it holds types of 16 bits."""
     outputs = (output for node in model.get_ops() for output in node.outputs())
-    return any(output.get_element_type() in (ov.Type.f16, ov.Type.bf16) for output in outputs)
+    return any(output.get_element_type() in ROUNDED for output in outputs)
 
 
 def run(model: ov.Model, images: np.ndarray) -> np.ndarray:

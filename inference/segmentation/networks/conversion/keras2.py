@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...errors import ModelError
+from . import known_layers
 
 # a layer of one of these classes calls the function of TensorFlow that it names
 CALLS = ("TFOpLambda", "SlicingOpLambda")
@@ -57,7 +58,7 @@ def judge(config: Any, name: str) -> None:
         if kind == "function" and hasattr(builtins, str(entry.get("config"))):
             raise ModelError(f"{name} names Python's own {entry['config']!r}; {REMEDY}")
         module = entry.get("module")
-        if module is not None and not (module == "builtins" or _is_own(str(module))):
+        if module is not None and not _may_come_from(str(module), kind):
             what = (
                 entry.get("registered_name") or entry.get("config") if kind == "function" else kind
             )
@@ -78,6 +79,10 @@ def _judge_call(entry: dict[str, Any], name: str) -> None:
             f"{name}: the layer {layer!r} calls tf.{function}, which is none of the functions that "
             f"only compute; {REMEDY}"
         )
+
+
+def _may_come_from(module: str, kind: Any) -> bool:
+    return module == "builtins" or _is_own(module) or known_layers.is_known(kind, module)
 
 
 def _is_own(module: str) -> bool:

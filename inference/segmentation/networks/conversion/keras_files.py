@@ -1,4 +1,6 @@
-"""Keras models in one file: ``.keras``, and HDF5 with a whole model or with weights alone.
+"""Keras models in files: ``.keras``, HDF5 with a whole model, HDF5 with weights alone.
+
+Weights alone are those of the architecture in a JSON file beside them, or of ``networks/unet.py``.
 
 What Keras 2 wrote is loaded by Keras 2: its own mark tells.
 
@@ -16,9 +18,8 @@ from typing import Any
 import h5py
 
 from ...errors import ModelError
-from . import keras2, weights
-
-MAX_CONFIG_BYTES = 16 << 20
+from . import architecture, keras2, known_layers, weights
+from .architecture import MAX_CONFIG_BYTES
 
 
 def load(path: Path) -> Any:
@@ -36,19 +37,47 @@ def load(path: Path) -> Any:
         with h5py.File(path, "r") as file:
             _refuse_links(file, path)
             if "model_config" not in file.attrs:
-                return weights.load_unet(file)
+                described = architecture.beside(path)
+                return _of_architecture(described, path) if described else weights.load_unet(file)
             config = _text(file.attrs["model_config"])
             _check_length("model_config", len(config), path)
             version = _text(file.attrs.get("keras_version", ""))
+    return _whole(path, config, version)
+
+
+def _whole(path: Path, config: str, version: str) -> Any:
     _refuse_lambda(config, path)
     if keras2.wrote(version):
         keras2.judge(json.loads(config), path.name)
         import tf_keras
 
-        return tf_keras.models.load_model(path, compile=False, safe_mode=True)
+        return tf_keras.models.load_model(
+            path, custom_objects=known_layers.classes(), compile=False, safe_mode=True
+        )
     import keras  # takes long to import
 
     return keras.saving.load_model(path, compile=False, safe_mode=True)
+
+
+def _of_architecture(described: Path, path: Path) -> Any:
+    """A network by its architecture, with the weights of a file."""
+    config = described.read_text()
+    entries = json.loads(config)
+    _refuse_lambda(config, described)
+    # Keras 3 does not write its version there, but the module of each layer
+    version = entries.get("keras_version", "" if "module" in entries else "2")
+    if keras2.wrote(version):
+        keras2.judge(entries, described.name)
+        import tf_keras
+
+        with tf_keras.utils.custom_object_scope(known_layers.classes()):
+            model = tf_keras.models.model_from_json(config)
+    else:
+        import keras
+
+        model = keras.models.model_from_json(config)
+    model.load_weights(path)
+    return model
 
 
 def _member(archive: zipfile.ZipFile, name: str, path: Path) -> str:

@@ -10,7 +10,7 @@ Runs in the converting process only, but for ``exported``.
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,25 +21,13 @@ from openvino.frontend import FrontEndManager
 
 from ...errors import ModelError
 from . import saved_model
+from .ports import Port, graph_ports, in_order, tensor_shape
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 FILE_SUFFIXES = (*KERAS_SUFFIXES, ".onnx", ".tflite")
 REASON_LENGTH = 500  # characters
 # from its own input to all of its outputs, in the order of tf.nest.flatten
 Run = Callable[[np.ndarray], list[np.ndarray]]
-
-
-@dataclass(frozen=True)
-class Port:
-    """An input or an output of a model.
-
-    Attributes:
-        name: as whoever made it knows it.
-        shape: None for a free length; () for any number of axes.
-    """
-
-    name: str
-    shape: tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
@@ -77,7 +65,7 @@ def read(path: Path, folder: Path) -> Reading:
         Exception: it is broken; libraries raise almost anything then.
     """
     if path.is_dir():
-        return _saved_model(path)
+        return _saved_model(path, folder)
     suffix = path.suffix.lower()
     if suffix in KERAS_SUFFIXES:
         from . import keras_files
@@ -114,7 +102,7 @@ def keras_model(model: Any, folder: Path) -> Reading:
         exported = folder / "exported"
         with _quiet():
             _export(model, exported)
-        graph = _ordered(ov.Core().read_model(exported), exported_as)
+        graph = in_order(ov.Core().read_model(exported), exported_as)
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
         whole = _takes_whole_numbers(model)
         return Reading(None, in_a_line(exc), source, "", inputs, outputs, whole)
@@ -151,15 +139,6 @@ def keras_ports(model: Any) -> tuple[list[Port], list[Port], list[str]]:
     return inputs, outputs, exported_as
 
 
-def _ordered(graph: ov.Model, names: Sequence[str]) -> ov.Model:
-    """A graph with its outputs in the order of these names, if these are theirs."""
-    found = {name: output for output in graph.outputs for name in output.get_names()}
-    if len(graph.outputs) < 2 or any(name not in found for name in names):
-        return graph
-    results = [found[name].get_node() for name in names]
-    return ov.Model(results, graph.get_parameters())
-
-
 def _takes_whole_numbers(model: Any) -> bool:
     from .. import tensorflow
 
@@ -174,12 +153,16 @@ def in_a_line(exc: Exception) -> str:
     return f"{type(exc).__name__}: {text}"
 
 
-def _saved_model(folder: Path) -> Reading:
+def _saved_model(folder: Path, temporary: Path) -> Reading:
     refused = saved_model.what_is_not_allowed(folder)
     loaded = None if refused else saved_model.load(folder)
     source = None if loaded is None else of_function(loaded)
+    place = folder
+    if loaded and loaded.is_one_of_several:  # OpenVINO would read another one, or all in one
+        place = temporary / "exported"
+        loaded.save(place)
     try:
-        graph = ov.Core().read_model(folder)
+        graph = ov.Core().read_model(place)
     except RuntimeError as exc:
         if loaded is None:
             raise ModelError(
@@ -190,7 +173,7 @@ def _saved_model(folder: Path) -> Reading:
         return Reading(None, in_a_line(exc), source, "", *_ports_of(loaded), whole)
     if loaded is None:
         return Reading(graph, "", None, refused, *graph_ports(graph))
-    graph = _ordered(graph, loaded.output_names)
+    graph = in_order(graph, loaded.output_names)
     return Reading(graph, "", source, "", *_ports_of(loaded))
 
 
@@ -202,11 +185,6 @@ def _ports_of(loaded: Any) -> tuple[list[Port], list[Port]]:
         for names, tensors in pairs
     )
     return inputs, outputs
-
-
-def tensor_shape(tensor: Any) -> tuple[int | None, ...]:
-    """Of TensorFlow; () for any number of axes."""
-    return () if tensor.shape.rank is None else tuple(tensor.shape)
 
 
 def of_function(function: Any) -> Run:
@@ -232,7 +210,7 @@ def _tensorflow_lite(graph: ov.Model, path: Path) -> Reading:
     import tensorflow as tf
 
     outputs = tf.lite.Interpreter(str(path)).get_output_details()
-    graph = _ordered(graph, [output["name"] for output in outputs])
+    graph = in_order(graph, [output["name"] for output in outputs])
 
     def run(images: np.ndarray) -> list[np.ndarray]:
         interpreter = tf.lite.Interpreter(str(path))
@@ -246,27 +224,6 @@ def _tensorflow_lite(graph: ov.Model, path: Path) -> Reading:
         return [interpreter.get_tensor(output["index"]) for output in outputs]
 
     return Reading(graph, "", run, "", *graph_ports(graph))
-
-
-def graph_ports(graph: ov.Model) -> tuple[list[Port], list[Port]]:
-    inputs, outputs = (
-        [Port(_name_of(port), shape_of(port)) for port in ports]
-        for ports in (graph.inputs, graph.outputs)
-    )
-    return inputs, outputs
-
-
-def _name_of(port: Any) -> str:
-    names = port.get_names()
-    return min(names) if names else port.get_node().get_friendly_name()
-
-
-def shape_of(output: Any) -> tuple[int | None, ...]:
-    """The shape of an input or output of a graph; None for a free length, () for any rank."""
-    shape = output.get_partial_shape()
-    if shape.rank.is_dynamic:
-        return ()
-    return tuple(dim.get_length() if dim.is_static else None for dim in shape)
 
 
 @contextlib.contextmanager

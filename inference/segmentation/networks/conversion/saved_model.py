@@ -7,7 +7,7 @@ handles text, in which a file's name or another graph could be hidden. OpenVINO 
 it has no operation that does more than compute.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,19 +33,39 @@ def load(folder: Path) -> "SavedModelFunction":
             "a model_fn in code/inference.py"
         )
     loaded = tf.saved_model.load(str(folder))
-    signatures = loaded.signatures
-    name = SIGNATURE if SIGNATURE in signatures else next(iter(signatures), None)
-    if name is None:
+    if not loaded.signatures:
         raise ModelError(f"{folder.name} has no signature; export it with model.export()")
-    return SavedModelFunction(loaded, signatures[name])
+    return SavedModelFunction(loaded, _of_images(loaded.signatures))
+
+
+def _of_images(signatures: Mapping[str, Any]) -> str:
+    """The name of the signature that takes an image: the usual one, if it does."""
+    names = sorted(signatures, key=lambda name: (name != SIGNATURE, name))
+    return next((name for name in names if _takes_image(signatures[name])), names[0])
+
+
+def _takes_image(signature: Any) -> bool:
+    inputs = list(signature.structured_input_signature[1].values())
+    if len(inputs) != 1:
+        return False
+    [taken] = inputs
+    numbers = taken.dtype.is_floating or taken.dtype.is_integer
+    return numbers and (taken.shape.rank is None or 2 <= taken.shape.rank <= 4)
 
 
 class SavedModelFunction:
-    """A signature of a SavedModel as a function of one tensor."""
+    """A signature of a SavedModel as a function of one tensor.
 
-    def __init__(self, loaded: Any, signature: Any):
+    Attributes:
+        input_names, inputs: those of the signature.
+        output_names, outputs: those of the signature, in the order of tf.nest.flatten.
+        is_one_of_several: whether others might be taken for the usual one.
+    """
+
+    def __init__(self, loaded: Any, name: str):
         self._loaded = loaded  # owns the variables of the signature
-        self._signature = signature
+        self._signature = signature = loaded.signatures[name]
+        self.is_one_of_several = len(loaded.signatures) > 1 and name != SIGNATURE
         _, inputs = signature.structured_input_signature
         outputs = signature.structured_outputs
         self.input_names, self.inputs = list(inputs), list(inputs.values())
@@ -58,6 +78,12 @@ class SavedModelFunction:
 
         images = tf.cast(images, self.inputs[0].dtype)
         return self._signature(**{self.input_names[0]: images})
+
+    def save(self, folder: Path) -> None:
+        """Write a SavedModel that has this signature alone, as the usual one."""
+        import tensorflow as tf
+
+        tf.saved_model.save(self._loaded, str(folder), signatures={SIGNATURE: self._signature})
 
 
 def what_is_not_allowed(folder: Path) -> str:

@@ -19,7 +19,6 @@ from . import graphs
 
 WINDOWS = frozenset(["Convolution", "GroupConvolution"])
 POOLINGS = frozenset(["MaxPool", "AvgPool"])
-ROUNDED = (ov.Type.f16, ov.Type.bf16)
 SIDES = (512, 768)  # of an image on which borders are looked at, in pixels
 
 
@@ -40,9 +39,9 @@ def simplify(model: ov.Model) -> None:
 def _write_in_float32(model: ov.Model) -> None:
     for node in model.get_ops():
         if node.get_type_name() == "Convert":
-            if node.output(0).get_element_type() in ROUNDED:
+            if node.output(0).get_element_type() in graphs.ROUNDED:
                 node.set_attribute("destination_type", "f32")
-        elif node.get_type_name() == "Constant" and node.get_element_type() in ROUNDED:
+        elif node.get_type_name() == "Constant" and node.get_element_type() in graphs.ROUNDED:
             exact = ops.constant(node.get_data(dtype=np.float32))
             exact.set_friendly_name(node.get_friendly_name())
             graphs.replace(node.output(0), exact.output(0))

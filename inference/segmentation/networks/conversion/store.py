@@ -35,7 +35,7 @@ from ..network import (
     Geometry,
     round_up,
 )
-from . import describe, graphs, readers, rounding, saved_model
+from . import architecture, describe, graphs, readers, rounding, saved_model
 from .convert import Conversion
 
 XML, JSON = "graph.xml", "graph.json"
@@ -72,6 +72,9 @@ def files_of(path: Path) -> Iterator[tuple[str, Path]]:
     if not path.is_dir():
         yield path.name, path
         yield from _named_in(path) if path.suffix.lower() == ".onnx" else ()
+        described = architecture.beside(path)
+        if path.suffix.lower() in architecture.HDF5_SUFFIXES and described:
+            yield described.name, described
         return
     yield saved_model.FILE_NAME, path / saved_model.FILE_NAME
     for file in sorted((path / "variables").glob("*")):

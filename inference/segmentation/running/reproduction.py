@@ -1,0 +1,115 @@
+"""Whether a model does what its package publishes: the test tensors of bioimage.io."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..answers import Probability
+from ..bioimageio import package as bioimageio
+from ..bioimageio.package import Test
+from ..errors import ModelError, RequestError
+from ..images import SCALES, Images, from_array
+from ..networks.network import SIGMOID
+from ..spec import ModelSpec
+from .predict import predict
+from .segmenter import Segmenter
+
+TOLERANCE = 1e-3  # of float32, as bioimageio.core has it: of the value, and on top of it
+SAME = 0.999  # of the pixels of a mask, which has no values in between
+REMEDY = (
+    "what its description says is not what its maker did: save the package again from what made "
+    "the test, or say in model.json beside it what it takes and gives (docs/models.md)"
+)
+
+
+def check(segmenter: Segmenter, model_dir: str | Path) -> str:
+    """Answer the published test as a request would be answered: preprocessing, tiles, network.
+
+    Args:
+        segmenter: of the model, in float32.
+        model_dir: where its package is.
+
+    Returns:
+        How it compares, for the log; "" where nothing is published.
+
+    Raises:
+        ModelError: it gives something else.
+    """
+    package = bioimageio.read(model_dir)
+    ports = segmenter.spec.ports
+    test = package.test(ports.output, ports.axes) if package else None
+    if test is None:
+        return ""
+    network, spec = segmenter.network, segmenter.spec
+    try:
+        images = _images(test).for_channels(network.channels)
+    except RequestError as exc:
+        raise ModelError(f"the test input of {network.name} does not suit it: {exc}") from exc
+    answer = Probability.wanted(None, spec, network.classes)
+    values = predict(segmenter, images, answer).values  # (N, H, W, K) float32
+    expected = _expected(test, spec)
+    if expected is None:
+        return f"{network.name} is not compared with its published test: model.json has another end"
+    values = _common(values, expected, network.name)
+    same, sentence = _compared(values, expected, test)
+    if not same:
+        raise ModelError(
+            f"{network.name} does not reproduce its published test: {sentence}; {REMEDY}"
+        )
+    return f"{network.name} reproduces its published test: {sentence}"
+
+
+def _images(test: Test) -> Images:
+    """The test input as a request would bring it."""
+    pixels = np.ascontiguousarray(test.pixels)
+    if pixels.dtype.newbyteorder("=") in SCALES:
+        return from_array(pixels, axes="NHWC")
+    black, white = test.levels.black, test.levels.white
+    intensities = ((pixels.astype(np.float64) - black) / (white - black)).astype(np.float32)
+    return Images(intensities, 1.0, "NHWC")  # a published input may be outside of 0–1
+
+
+def _expected(test: Test, spec: ModelSpec) -> np.ndarray | None:
+    """The test output, (N, h, w, K), as the spec ends it; None where that cannot be told."""
+    published = test.ending.activation
+    [wanted] = spec.postprocessing or (None,)
+    if wanted == published or spec.postprocessing is None:
+        return test.expected
+    if published or test.ending.threshold is not None:
+        return None
+    from scipy import special
+
+    logits = test.expected.astype(np.float64)
+    return special.expit(logits) if wanted == SIGMOID else special.softmax(logits, axis=-1)
+
+
+def _common(values: np.ndarray, expected: np.ndarray, name: str) -> np.ndarray:
+    """What of the values the test output has, too: a border of these may be left out there."""
+    less = [
+        ours - theirs for ours, theirs in zip(values.shape[1:3], expected.shape[1:3], strict=True)
+    ]
+    channels = expected.shape[-1] in (values.shape[-1], 1)
+    if len(values) != len(expected) or not channels or any(n < 0 or n % 2 for n in less):
+        raise ModelError(
+            f"{name} does not reproduce its published test: it gives {values.shape}, and "
+            f"{expected.shape} is published (N, H, W, K); {REMEDY}"
+        )
+    rows, columns = (
+        slice(n // 2, length - n // 2) for n, length in zip(less, values.shape[1:3], strict=True)
+    )
+    return values[:, rows, columns]
+
+
+def _compared(values: np.ndarray, expected: np.ndarray, test: Test) -> tuple[bool, str]:
+    """Whether they are the same, and a sentence about it."""
+    if expected.shape[-1] < values.shape[-1]:  # it publishes the index of the likeliest class
+        share = float((values.argmax(axis=-1) == np.rint(expected[..., 0])).mean())
+    elif test.ending.threshold is not None:
+        share = float(((values > test.ending.threshold) == (expected > 0)).mean())
+    else:
+        difference = np.abs(values - expected.astype(np.float64))
+        same = difference <= TOLERANCE + TOLERANCE * np.abs(expected)
+        return bool(same.all()), (
+            f"values differ by {difference.max():.2g} at most, and may by {TOLERANCE:g}"
+        )
+    return share >= SAME, f"masks agree on {share:.2%} of the pixels, and must on {SAME:.1%}"

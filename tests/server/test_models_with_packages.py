@@ -1,0 +1,55 @@
+"""Models of one server, each with packages of its own."""
+
+import requests
+
+from segmentation.wire.media_types import PNG
+from support import bodies, tiny_models
+from support.serving import PATIENCE, serve, until
+from support.wheels import write_wheel
+
+SOURCE = """
+import greeting
+
+def output_fn(prediction, accept):
+    return greeting.WORD, "text/plain"
+"""
+
+
+def with_package(folder, word):
+    tiny_models.save(tiny_models.identity(), folder)
+    (folder / "code").mkdir()
+    wheel = write_wheel(folder / "code", "greeting", f"WORD = {word!r}")
+    (folder / "code" / "requirements.txt").write_text(f"./{wheel.name}\n")
+    (folder / "code" / "inference.py").write_text(SOURCE)
+    return folder
+
+
+def test_each_model_has_its_own_packages(tmp_path):
+    settings = {"SAGEMAKER_MULTI_MODEL": "true", "SAGEMAKER_BASE_DIR": str(tmp_path)}
+    with serve(None, **settings, PIP_NO_INDEX="1") as server:
+        for word in ("hello", "goodbye"):
+            loaded = server.load(word, with_package(tmp_path / word, word))
+            assert loaded.status_code == 200, loaded.text
+        for word in ("hello", "goodbye"):
+            path = f"/models/{word}/invoke"
+            answer = server.invoke(bodies.png(bodies.GRAY), path, headers={"Content-Type": PNG})
+            assert answer.text == word
+        assert len(folders(server)) == 2
+        assert requests.delete(f"{server.url}/models/hello", timeout=PATIENCE).status_code == 200
+        until(lambda: len(folders(server)) == 1)
+
+
+def test_packages_that_cannot_be_installed_are_a_reason(tmp_path):
+    settings = {"SAGEMAKER_MULTI_MODEL": "true", "SAGEMAKER_BASE_DIR": str(tmp_path)}
+    model_dir = with_package(tmp_path / "model", "hello")
+    (model_dir / "code" / "requirements.txt").write_text("no-such-package-anywhere\n")
+    with serve(None, **settings, PIP_NO_INDEX="1") as server:
+        refused = server.load("model", model_dir)
+        assert refused.status_code == 500
+        message = refused.json()["message"]
+        assert message.startswith("code/requirements.txt cannot be installed: ERROR: No matching")
+        assert server.ping() == 200
+
+
+def folders(server):
+    return list(server.tmp.glob("unet-*/requirements-*/"))

@@ -1,0 +1,125 @@
+"""How the channels that were sent become those that a model takes."""
+
+import numpy as np
+import pytest
+
+from segmentation.errors import RequestError
+from segmentation.images import from_array, from_numbers
+from support.bodies import GRAY, RGB, STACK
+
+ALPHA = np.full_like(GRAY, 255)
+GRAY_RGB = np.dstack([GRAY] * 3)
+LARGE = np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8)
+
+
+def batch(array, channels, chosen=None):
+    return from_array(array).for_channels(channels, chosen).batch
+
+
+def many(count, size=(40, 50)):
+    return np.stack([np.full(size, channel, np.uint8) for channel in range(count)], axis=-1)
+
+
+@pytest.mark.parametrize(
+    ("array", "channels", "expected"),
+    [
+        (GRAY, 3, GRAY_RGB[None]),
+        (GRAY[..., None], 3, GRAY_RGB[None]),
+        (np.dstack([GRAY, ALPHA]), 3, GRAY_RGB[None]),
+        (STACK[..., None], 3, np.stack([STACK] * 3, axis=-1)),
+        (np.stack([LARGE, 255 - LARGE]), 3, np.stack([[LARGE, 255 - LARGE]] * 3, axis=-1)),
+        (GRAY_RGB, 1, GRAY[None, ..., None]),
+        (np.dstack([GRAY_RGB, ALPHA]), 1, GRAY[None, ..., None]),
+        (np.stack([GRAY_RGB] * 2), 1, np.stack([GRAY] * 2)[..., None]),
+        (np.dstack([RGB, ALPHA]), 3, RGB[None]),
+        (np.dstack([RGB, GRAY]), 4, np.dstack([RGB, GRAY])[None]),
+        (np.dstack([LARGE, np.full_like(LARGE, 255)]), 1, LARGE[None, ..., None]),
+    ],
+)
+def test_what_is_served(array, channels, expected):
+    np.testing.assert_array_equal(batch(array, channels), expected)
+
+
+@pytest.mark.parametrize("channels", range(2, 17))
+def test_2_to_16_channels_come_through(channels):
+    array = many(channels)
+    np.testing.assert_array_equal(batch(array, channels), array[None])
+    np.testing.assert_array_equal(batch(np.stack([array] * 2), channels)[1], array)
+
+
+@pytest.mark.parametrize(
+    ("array", "channels", "message"),
+    [
+        (RGB, 1, "convert it to grayscale, or choose one with channel=0 .counted from 0"),
+        (np.dstack([RGB, GRAY]), 3, "not opaque.*flatten it on a background, or choose with cha"),
+        (np.dstack([GRAY_RGB, GRAY]), 1, "not opaque"),
+        (
+            many(5),
+            3,
+            "40×50×5, 5 channels; .* takes 3 channels; choose with channels=0,1,2",
+        ),
+        (many(5), 1, "5 channels; this model takes 1 channel; choose one with .* as N×H×W×1"),
+        (many(3), 2, "choose with channels=0,1"),
+        (many(3), 5, "send it as H×W×5"),
+        (np.moveaxis(many(3), -1, 0), 3, "3×40×50, which may be 3 gray images, or one image with"),
+        (np.moveaxis(many(5), -1, 0)[None], 5, "come first: move them, N×H×W×5"),
+    ],
+)
+def test_what_is_never_guessed(array, channels, message):
+    with pytest.raises(RequestError, match=message):
+        batch(array, channels)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "channels"),
+    [((2,), 1), ((0, 2), 2), ((0, 1, 4), 3), ((2, 1, 0), 3), ((1, 1), 2), ((3,), 3)],
+)
+def test_channels_are_chosen(chosen, channels):
+    expected = np.broadcast_to(many(5)[..., list(chosen)], (40, 50, channels))
+    np.testing.assert_array_equal(batch(many(5), channels, chosen)[0], expected)
+
+
+def test_a_chosen_channel_of_an_image_without_a_channel_axis():
+    np.testing.assert_array_equal(batch(GRAY, 1, (0,)), GRAY[None, ..., None])
+
+
+@pytest.mark.parametrize(
+    ("chosen", "channels", "message"),
+    [
+        ((3,), 1, "channel 3 was chosen; image is 3×5×3, 3 channels; .*: choose from 0 to 2"),
+        ((0, 1), 1, "2 channels of the image chosen; this model takes 1 channel"),
+        ((0,), 2, "1 channel of the image chosen; this model takes 2 channels"),
+    ],
+)
+def test_channels_that_cannot_be_chosen(chosen, channels, message):
+    with pytest.raises(RequestError, match=message):
+        batch(RGB, channels, chosen)
+
+
+def test_nothing_is_copied():
+    for array, channels, chosen in ((LARGE, 3, None), (many(4), 1, (2,)), (many(4), 2, (0, 2))):
+        assert np.shares_memory(batch(array, channels, chosen), array)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, bool, np.float32])
+def test_opaque_is_white_in_every_type(dtype):
+    white = {np.uint8: 255, np.uint16: 65535}.get(dtype, 1)
+    rgba = np.full((3, 5, 4), white, dtype)
+    assert batch(rgba, 3).shape == (1, 3, 5, 3)
+    rgba[0, 0, 3] = 0
+    with pytest.raises(RequestError, match="opaque"):
+        batch(rgba, 3)
+
+
+def test_opaque_in_numbers_of_json():
+    rgba = np.full((3, 5, 4), 255, np.float32)
+    assert from_numbers(rgba, "").for_channels(3).batch.shape == (1, 3, 5, 3)
+
+
+@pytest.mark.parametrize(
+    ("array", "channels"),
+    [(GRAY, 1), (RGB, 3), (np.dstack([RGB, ALPHA]), 3), (np.dstack([RGB, GRAY]), 4),
+     (many(7), 7), (STACK, 1), (STACK[..., None], 1), (np.stack([RGB, RGB]), 3)],
+)  # fmt: skip
+def test_how_many_were_sent_without_a_model(array, channels):
+    assert from_array(array).channels == channels
