@@ -25,9 +25,11 @@ from segmentation.errors import NotAcceptable, RequestError
 from segmentation.images import Images, as_given
 from segmentation.networks import calling
 from segmentation.networks.conversion.load import of_keras
+from segmentation.networks.hardware import FLOAT32
 from segmentation.networks.network import Source
 from segmentation.networks.tune import Beside, Computing
-from segmentation.running import called, returned
+from segmentation.running import called, reproduction, returned
+from segmentation.running.model import Model
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, TileSettings, make
 from segmentation.spec import ModelSpec
@@ -125,7 +127,14 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """
         settings = self._settings
         source = artifacts.load(model_dir, settings.model_filename, settings.cache_dir)
-        return self._prepared(source, self.spec_of(model_dir))
+        spec = self.spec_of(model_dir)
+        if settings.check_test:
+            exact = make(source, spec, Computing(settings.engine, FLOAT32), **self._tiles)
+            found = reproduction.check(exact, model_dir)
+            logger.info(
+                "%s", found or f"{source.name}: nothing is published that it must reproduce"
+            )
+        return Model(**vars(self._prepared(source, spec)))
 
     def default_model_warmup_fn(self, model_dir: str, model: Any, context: Any = None) -> None:
         """Answer a request, so that the first one is nearly as fast as the others.
@@ -190,7 +199,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             self._user_segmenters[channels] = (
                 called.make(model, channels, spec, **self._tiles)
                 if channels
-                else self._prepared(of_keras(model), spec)
+                else self._prepared(of_keras(model, ports=spec.ports), spec)
             )
         return self._user_segmenters[channels]
 

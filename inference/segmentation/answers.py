@@ -207,7 +207,9 @@ class Prediction:
 
     @property
     def plane_count(self) -> int:
-        """How many planes of one number per pixel the values are."""
+        """How many planes of one number per pixel, or of one colour, the answer has."""
+        if self.answer.pictures_only:  # drawn into the images
+            return len(self.values)
         return self.values.size // (self.values.shape[1] * self.values.shape[2])
 
     @property

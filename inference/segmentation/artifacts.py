@@ -3,7 +3,7 @@
     .keras                a model of Keras 2 or 3
     .h5, .hdf5            a whole model of Keras 2 or 3
     .h5, .hdf5            weights alone of Keras 2 or 3, for the U-Net of ``networks/unet.py``
-    saved_model.pb        a SavedModel folder, also inside a version folder such as ``1/``
+    saved_model.pb        a SavedModel folder, also inside version folders such as ``1/``
     .onnx, .tflite        a model of ONNX, or of TensorFlow Lite
     rdf.yaml              a package of bioimage.io, which names its weights (``bioimageio``)
 
@@ -11,6 +11,7 @@ Nothing is unpickled, and no code from an artifact runs: it becomes a graph, in 
 own (``networks/conversion``).
 """
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,12 +19,15 @@ from pathlib import Path
 from . import machine
 from .bioimageio import package as bioimageio
 from .errors import ModelError, OutOfMemory
+from .folders import CODE, root
 from .networks.conversion import load as conversion
 from .networks.conversion import saved_model, store
 from .networks.conversion.child import KINDS
 from .networks.conversion.readers import FILE_SUFFIXES
 from .networks.network import Source
 from .spec import ModelSpec
+
+logger = logging.getLogger(__name__)
 
 # more than was measured with 16 and 64 filters: what one more process takes, and what a model does
 # until it has answered its first image, per byte of its files
@@ -70,13 +74,13 @@ def check_links(model_dir: str | Path) -> None:
     Raises:
         ModelError: there is one.
     """
-    root = Path(model_dir).resolve()
-    for folder, folders, files in os.walk(root):
+    whole = Path(model_dir).resolve()
+    for folder, folders, files in os.walk(whole):
         for name in (*folders, *files):
             path = Path(folder, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(root):
+            if path.is_symlink() and not path.resolve().is_relative_to(whole):
                 raise ModelError(
-                    f"{path.relative_to(root)} is a symbolic link that leads out of the model's "
+                    f"{path.relative_to(whole)} is a symbolic link that leads out of the model's "
                     "directory; an artifact brings its own files; put the file itself there"
                 )
 
@@ -104,11 +108,12 @@ def find(model_dir: str | Path, filename: str | None = None) -> Path:
     Raises:
         ModelError: there is none, or there are several.
     """
-    directory = Path(model_dir)
+    directory = root(model_dir)
     package = bioimageio.read(directory) if directory.is_dir() else None
     if package:
         return package.artifact(filename)
     candidates = sorted(_candidates(directory)) if directory.is_dir() else []
+    candidates = _without_spare_weights(candidates)
     listing = _listing(directory, candidates)
     if filename:
         wanted = directory / filename.rstrip("/")
@@ -127,24 +132,43 @@ def find(model_dir: str | Path, filename: str | None = None) -> Path:
     return candidates[0]
 
 
+def _without_spare_weights(candidates: list[Path]) -> list[Path]:
+    """Weights alone are often kept beside the whole model, and say nothing that it does not."""
+    whole = [path for path in candidates if "weights" not in path.name.lower()]
+    return whole or candidates
+
+
 def _candidates(directory: Path) -> Iterator[Path]:
     if (directory / saved_model.FILE_NAME).is_file():
         yield directory
     for path in directory.iterdir():
-        if path.name.startswith(".") or path.name == "code" or path.suffix == store.SUFFIX:
+        if path.name.startswith(".") or path.name == CODE or path.suffix == store.SUFFIX:
             continue
-        if path.is_file() and path.suffix.lower() in FILE_SUFFIXES:
+        if _is_model_file(path):
             yield path
-        elif path.is_dir():
-            yield from (model_file.parent for model_file in _saved_models(path))
+        elif path.is_dir() and (path / saved_model.FILE_NAME).is_file():
+            if not path.name.isdecimal():
+                yield path
+        elif path.is_dir() and not path.name.isdecimal():
+            yield from _newest(path)
+    yield from _newest(directory)
 
 
-def _saved_models(directory: Path) -> Iterator[Path]:
-    """The SavedModel of a folder, or those of its version folders (TensorFlow Serving's layout)."""
-    if (directory / saved_model.FILE_NAME).is_file():
-        yield directory / saved_model.FILE_NAME
-    else:
-        yield from directory.glob(f"*/{saved_model.FILE_NAME}")
+def _is_model_file(path: Path) -> bool:
+    return path.is_file() and path.suffix.lower() in FILE_SUFFIXES
+
+
+def _newest(directory: Path) -> Iterator[Path]:
+    """What is in the newest of the version folders, ``1/``, ``2/``, of TensorFlow Serving."""
+    versions = [path for path in directory.iterdir() if path.is_dir() and path.name.isdecimal()]
+    if versions:
+        newest = max(versions, key=lambda path: int(path.name))
+        if len(versions) > 1:
+            logger.info("%s is the newest of %d versions, and is served", newest, len(versions))
+        if (newest / saved_model.FILE_NAME).is_file():
+            yield newest
+        else:
+            yield from (file for file in newest.iterdir() if _is_model_file(file))
 
 
 def _listing(directory: Path, candidates: list[Path]) -> str:

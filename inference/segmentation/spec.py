@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from . import folders
 from .bioimageio import package as bioimageio
 from .errors import ModelError
 from .preprocessing import STEPS, Preprocessing
@@ -95,7 +96,7 @@ class ModelSpec:
                 that is not known here; or the package cannot be read.
         """
         package = bioimageio.read(directory)
-        path = Path(directory, FILE_NAME)
+        path = folders.root(directory) / FILE_NAME
         if not os.path.lexists(path):
             return cls() if package is None else cls.of(package.entries())
         try:

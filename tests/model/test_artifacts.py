@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from segmentation import artifacts
+from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import keras_files, load, readers
 from segmentation.networks.network import Source
@@ -113,3 +114,47 @@ def test_tensorflow_lite(images, size, tmp_path, caplog):
     source = artifacts.load(tmp_path)
     np.testing.assert_allclose(answer(source, images), network(images), atol=1e-5)
     assert "its graph gives what it gives for a picture of cells" in caplog.text
+
+
+# --- where in an archive it lies
+
+
+def touched(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (["unet/model.keras", "code/inference.py"], "unet/model.keras"),
+        (["a/b/model.onnx", "a/README.md"], "a/b/model.onnx"),
+        (["export/Servo/1/saved_model.pb"], "export/Servo/1"),
+        (["export/Servo/9/saved_model.pb", "export/Servo/10/saved_model.pb"], "export/Servo/10"),
+        (["2/saved_model.pb", "10/saved_model.pb", "1/saved_model.pb"], "10"),
+        (["unet/1/saved_model.pb", "unet/3/saved_model.pb"], "unet/3"),
+        (["1/model.onnx", "2/model.onnx"], "2/model.onnx"),
+        (["unet/saved_model.pb"], "unet"),
+        (["model.h5", "architecture.json", "model_weights.h5"], "model.h5"),
+        (["model.keras", "best.weights.h5"], "model.keras"),
+        (["unet_weights.h5"], "unet_weights.h5"),
+    ],
+)
+def test_where_it_lies(files, found, tmp_path):
+    touched(tmp_path, *files)
+    assert artifacts.find(tmp_path) == tmp_path / found
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["a/model.keras", "b/model.keras"],
+        ["model.keras", "model.h5"],
+        ["unet/1/saved_model.pb", "other/1/saved_model.pb"],
+    ],
+)
+def test_several_models_are_refused(files, tmp_path):
+    touched(tmp_path, *files)
+    with pytest.raises(ModelError, match=r"no model in|2 models in"):
+        artifacts.find(tmp_path)

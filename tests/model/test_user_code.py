@@ -290,6 +290,22 @@ def test_a_predict_fn_with_a_keras_model(client, expression, caplog):
     np.testing.assert_allclose(ask(served, attributes="output=probability"), GRAY / 255, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "model(data)",
+        "model.predict(np.asarray(data), verbose=0)",
+        "model(np.asarray(data, np.float32)[None, ..., None] / 255)[0]",
+    ],
+)
+def test_a_predict_fn_with_the_model_of_the_server(client, expression):
+    """As a Keras model is called, though it is none."""
+    code = f"def predict_fn(data, model):\n    return {expression}\n"
+    served = client(code, tiny_models.identity())
+    np.testing.assert_array_equal(ask(served), MASK)
+    np.testing.assert_allclose(ask(served, attributes="output=probability"), GRAY / 255, rtol=1e-5)
+
+
 # --- model_fn
 
 

@@ -39,8 +39,10 @@ ROOMS = {
         "segmentation.channels",
         "segmentation.errors",
     },
-    "segmentation.bioimageio": {"segmentation.errors"},
+    "segmentation.bioimageio": {"segmentation.folders", "segmentation.errors"},
+    "segmentation.folders": set(),
     "segmentation.artifacts": {
+        "segmentation.folders",
         "segmentation.bioimageio",
         "segmentation.networks",
         "segmentation.spec",
@@ -55,6 +57,7 @@ ROOMS = {
     },
     "segmentation.answers": {"segmentation.spec", "segmentation.images", "segmentation.errors"},
     "segmentation.spec": {
+        "segmentation.folders",
         "segmentation.bioimageio",
         "segmentation.preprocessing",
         "segmentation.errors",

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import folders
 from ..errors import ModelError
 from . import arrays, bundle, classes, document, steps, tensors, weights
 from .document import shown
@@ -231,7 +232,8 @@ def read(directory: str | Path) -> Package | None:
     Raises:
         ModelError: the description cannot be read, or is none of a model of format 0.4 or 0.5.
     """
-    path = document.find(Path(directory))
+    directory = folders.root(directory)
+    path = document.find(directory)
     if path is None:
         return None
     described = document.read(path)
@@ -243,7 +245,7 @@ def read(directory: str | Path) -> Package | None:
             f"{path.name} is of format_version {shown(version)}; read are {OLD} and {NEW}; "
             "`bioimageio update-format` brings it to the latest one"
         )
-    return Package(Path(directory), path.name, described)
+    return Package(directory, path.name, described)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .network import SIGMOID, SOFTMAX
+from .activations import SIGMOID, SOFTMAX, sigmoid, softmax
 
 OURS = "byxc"
 PIXELS = "p"  # the axis of all pixels of an image in a row
@@ -65,7 +65,7 @@ class Form:
             float32 (N, h, w, K).
         """
         height, width = images.shape[1:3]
-        values = self._probabilities(model(self._own(images)), height, width)
+        values = self.given_in_ours(model(self._own(images)), height, width)
         return values.astype(np.float32, copy=False)
 
     def _own(self, images: np.ndarray) -> np.ndarray:
@@ -76,7 +76,8 @@ class Form:
         left = [axis for axis in OURS if axis in self.taken]
         return images.squeeze(missing).transpose([left.index(axis) for axis in self.taken])
 
-    def _probabilities(self, values: np.ndarray, height: int, width: int) -> np.ndarray:
+    def given_in_ours(self, values: np.ndarray, height: int, width: int) -> np.ndarray:
+        """The model's own output for images of that size, as (N, h, w, K)."""
         sides = [side // self.factor + 2 * self.cropped for side in (height, width)]
         axes = self.given
         if PIXELS in axes:
@@ -96,10 +97,9 @@ class Form:
             return values.repeat(self.factor, 1).repeat(self.factor, 2)
         if self.activation == SIGMOID:
             kept = np.clip(values, LEAST_PROBABILITY, 1 - LEAST_PROBABILITY)
-            return 1 / (1 + np.exp(-_resized(np.log(kept / (1 - kept)), self.factor)))
+            return sigmoid(_resized(np.log(kept / (1 - kept)), self.factor))
         if self.activation == SOFTMAX:
-            large = np.exp(_resized(np.log(np.maximum(values, LEAST_PROBABILITY)), self.factor))
-            return large / large.sum(axis=-1, keepdims=True)
+            return softmax(_resized(np.log(np.maximum(values, LEAST_PROBABILITY)), self.factor))
         return _resized(values, self.factor)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import ModelError
 from ..preprocessing import NOTHING, Preprocessing, ScaleLinear
 from ..spec import ModelSpec
-from .network import EIGHT_BITS, LINEAR, SIGMOID, SOFTMAX, Description, Network
+from .activations import FUNCTIONS, LINEAR, SIGMOID, SOFTMAX
+from .network import EIGHT_BITS, Description, Network
 
 logger = logging.getLogger(__name__)
 
@@ -60,8 +61,7 @@ class Activated(Description):
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0–1."""
-        values = self.logits.run(images)
-        return _sigmoid(values) if self.activation == SIGMOID else _softmax(values)
+        return FUNCTIONS[self.activation](self.logits.run(images))
 
     def rest(self) -> None:
         """Give back the memory that runs took; the next one takes it again."""
@@ -158,6 +158,10 @@ def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) 
         _check_channels(spec.preprocessing, described)
         return spec.preprocessing
     if described.ends.largest != EIGHT_BITS:
+        assumed.append(
+            "is given intensities of 0–1, since nothing says what it was trained on; "
+            '"preprocessing" in model.json does, [] where that is right'
+        )
         return NOTHING
     assumed.append(
         "takes intensities of 0–255, as its first layer tells, and is given these; "
@@ -192,16 +196,3 @@ def _activation(described: Description, spec: ModelSpec, assumed: list[str]) -> 
         'probabilities of them; "postprocessing": [] in model.json would take them as they are'
     )
     return chosen
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    """Of float32, without overflow."""
-    small = np.exp(-np.abs(logits))
-    return np.where(logits >= 0, 1, small) / (1 + small)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    """Of the last axis, without overflow."""
-    values = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    values /= values.sum(axis=-1, keepdims=True)
-    return values

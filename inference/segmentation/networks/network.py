@@ -2,17 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import ModelError
-
-if TYPE_CHECKING:
-    from .form import Form
+from .form import Form
 
 ONE, EIGHT_BITS = 1, 255
-SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
 
 
 @dataclass(frozen=True)
@@ -118,7 +115,7 @@ class Source(Description):
         assumed: what the artifact does not tell, and was taken for granted.
     """
 
-    form: "Form | None" = None
+    form: Form | None = None
     graph: Any = None
     int8: Any = None
     unconverted: str = ""

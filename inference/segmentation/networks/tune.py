@@ -16,9 +16,10 @@ import numpy as np
 from ..errors import ModelError, SettingsError
 from ..preprocessing import NOTHING, Preprocessing
 from . import hardware, probe
+from .activations import SIGMOID, SOFTMAX
 from .hardware import FLOAT32
 from .meaning import Meaning
-from .network import SIGMOID, SOFTMAX, Ends, Network, Source, round_up, try_out
+from .network import Ends, Network, Source, round_up, try_out
 from .sharing import Sharing, Turns
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from ..bioimageio import package as bioimageio
 from ..bioimageio.package import Test
 from ..errors import ModelError, RequestError
 from ..images import SCALES, Images, from_array
-from ..networks.network import SIGMOID
+from ..networks.activations import SIGMOID
 from ..spec import ModelSpec
 from .predict import predict
 from .segmenter import Segmenter

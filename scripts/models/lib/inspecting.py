@@ -12,6 +12,7 @@ from PIL import Image
 from models.lib.inspection import inspect
 from segmentation.errors import SegmentationError
 from segmentation.wire.decoding import decode
+from segmentation.wire.formats import FORMATS
 from serving.settings import named
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -43,8 +44,15 @@ def main(model_dir: Path, image: Path | None, out: Path) -> None:
             click.echo(f"{about:12} {sentence}")
         click.echo("model.json   " + json.dumps(found.model_json(), ensure_ascii=False))
         if image:
-            images = decode(image.read_bytes(), None, max_pixels=sys.maxsize)
+            images = decode(image.read_bytes(), _media_type(image), max_pixels=sys.maxsize)
             Image.fromarray(found.picture(images)).save(out)
             click.echo(f"picture      {out}")
     except SegmentationError as exc:
         raise click.ClickException(named(str(exc))) from exc
+
+
+def _media_type(image: Path) -> str:
+    """Of its name; of others, the bytes tell."""
+    suffix = image.suffix.lower()
+    known = (format.media_type for format in FORMATS if suffix in format.suffixes)
+    return next(known, "application/octet-stream")

@@ -17,7 +17,7 @@ from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, make
 from segmentation.spec import ModelSpec
 
-NAMES = {"b": "N", "y": "H", "x": "W", "c": "C", "p": "H·W"}  # of axes
+NAMES = {"b": "N", "y": "H", "x": "W", "c": "C", "p": "H·W"}  # of axes; those of classes are K
 GAP = 8  # pixels between two pictures
 
 
@@ -75,7 +75,8 @@ class Inspection:
             what = f"the probabilities of {source.classes} {kind}"
         after = f", by {self.meaning.activation} of its logits" if self.meaning.activation else ""
         several = f", output {form.output} of {form.outputs}" if form.outputs > 1 else ""
-        return f"({_axes(form.given)}){several}: {what}{after}"
+        axes = _axes(form.given).replace("C", "K")
+        return f"({axes}){several}: {what}{after}"
 
     def _looks(self) -> str:
         geometry = self.source.geometry

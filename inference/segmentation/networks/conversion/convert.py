@@ -10,8 +10,9 @@ import openvino as ov
 from ...errors import ModelError
 from ...spec import Ports
 from .. import probe
+from ..activations import SIGMOID, SOFTMAX
 from ..form import Form
-from ..network import EIGHT_BITS, SIGMOID, SOFTMAX, Description, round_up
+from ..network import EIGHT_BITS, Description, round_up
 from . import (
     describe,
     ends,

@@ -7,8 +7,9 @@ import openvino as ov
 from openvino import opset15 as ops
 
 from ...errors import ModelError
+from ..activations import SIGMOID
 from ..form import OURS, PIXELS, Form
-from ..network import SIGMOID, Description, Ends, Geometry
+from ..network import Description, Ends, Geometry
 from . import ends as last
 from . import forms, graphs
 from .ports import shape_of

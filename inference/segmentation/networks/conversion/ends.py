@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from ..network import EIGHT_BITS, LINEAR, ONE, SIGMOID, SOFTMAX, Ends
+from ..activations import LINEAR, SIGMOID, SOFTMAX
+from ..network import EIGHT_BITS, ONE, Ends
 from . import graphs
 
 # they move numbers and leave them as they are

@@ -23,13 +23,11 @@ import openvino as ov
 
 from ...errors import ModelError
 from ...spec import Ports
+from ..activations import LINEAR, SIGMOID, SOFTMAX
 from ..form import Form
 from ..network import (
     EIGHT_BITS,
-    LINEAR,
     ONE,
-    SIGMOID,
-    SOFTMAX,
     Description,
     Ends,
     Geometry,

@@ -1,0 +1,35 @@
+"""Where in an archive a model lies: people pack a folder, or a folder in a folder."""
+
+from pathlib import Path
+
+CODE = "code"  # of the user; never a model
+DEEPEST = 4  # folders that are looked into, each the only one of the one before
+# of files that tell that a model lies in a folder, or what it means
+SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx", ".tflite", ".pb", ".json", ".yaml")
+
+
+def root(model_dir: str | Path) -> Path:
+    """The folder of a model directory in which its files lie: often itself.
+
+    A number is a version, as TensorFlow Serving names them, and no such folder.
+    """
+    folder = Path(model_dir)
+    for _ in range(DEEPEST):
+        inner = _only_folder(folder)
+        if inner is None:
+            break
+        folder = inner
+    return folder
+
+
+def _only_folder(folder: Path) -> Path | None:
+    try:
+        visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:  # whoever reads it says so
+        return None
+    if any(path.suffix.lower() in SUFFIXES for path in visible):
+        return None
+    folders = [path for path in visible if path.is_dir() and path.name != CODE]
+    if len(folders) != 1 or folders[0].name.isdecimal():
+        return None
+    return folders[0]

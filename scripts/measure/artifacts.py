@@ -1,0 +1,126 @@
+#!/usr/bin/env python3
+"""Compare what is served of other makers' models with what these makers answer: a table."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from models.lib.inspection import Inspection, inspect
+from segmentation.errors import SegmentationError
+from segmentation.networks.activations import FUNCTIONS
+
+EXPECTED = "expected.npz"
+EXACT = 2e-3  # in float32
+BEGIN, END = "<!-- of scripts/measure/artifacts.py -->", "<!-- to here -->"
+HEAD = "| artifact | kind | answers as its maker | said or assumed |\n|---|---|---|---|"
+# what the log says at length
+SHORT = {
+    "since nothing says": "",
+    "0–255": "takes 0–255",
+    "without an activation": "gives logits",
+    "is taken, the last one": "the last output",
+    "of the size, which are enlarged": "smaller, enlarged",
+    "lack a border": "mirrored border",
+    "to overlap": "classes overlap",
+}
+
+EXAMPLE = """\b
+Example:
+  scripts/measure/artifacts.py artifacts/ --write docs/models.md"""
+
+
+@click.command(epilog=EXAMPLE)
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--write", type=click.Path(exists=True, path_type=Path), help="a page with a table")
+def main(folder: Path, write: Path | None) -> None:
+    """Compare what is served of other makers' models with what these makers answer.
+
+    FOLDER holds model directories with an expected.npz each: x, float32 (N, H, W, C) in 0–1, and p
+    (or p0, p1, …, of several outputs), what the maker's own framework gives. Exact is what differs
+    by 2e-3 at most. Prints a table, or writes it into a page between its marks.
+    """
+    logging.basicConfig(level=logging.CRITICAL)
+    directories = sorted(path.parent for path in folder.glob(f"*/{EXPECTED}"))
+    rows = [row_of(directory) for directory in tqdm(directories, unit="artifact")]
+    exact = sum("exact" in row for row in rows)
+    refused = sum("refused" in row for row in rows)
+    count = f"Of {len(rows)} artifacts, {exact} answer exactly as their makers do, and {refused} "
+    table = "\n".join([count + "are refused.\n", HEAD, *rows])
+    if not write:
+        click.echo(table)
+        return
+    page = write.read_text()
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    if not pattern.search(page):
+        raise click.ClickException(f"{write} has no marks {BEGIN} and {END}")
+    write.write_text(pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", page))
+
+
+def row_of(directory: Path) -> str:
+    """One line of the table."""
+    try:
+        found = inspect(directory)
+    except SegmentationError as exc:
+        reason = str(exc).split(";")[0].replace("|", "/")
+        return f"| {directory.name} | {_kind(directory)} | refused | {reason[:120]} |"
+    with np.load(directory / EXPECTED, allow_pickle=False) as expected:
+        most = min(_differences(found, expected), default=None)
+    verdict = "not compared"
+    if most is not None:
+        verdict = f"exact, {most:.0e}" if most <= EXACT else f"**differs by {most:.1g}**"
+    return f"| {directory.name} | {_kind(found.path)} | {verdict} | {_assumed(found)} |"
+
+
+def _kind(path: Path) -> str:
+    return path.suffix.lstrip(".") or "SavedModel" if path.is_file() else "SavedModel"
+
+
+def _assumed(found: Inspection) -> str:
+    sentences = (*found.source.assumed, *found.meaning.assumed)
+    names = [
+        name for sentence in sentences for sign, name in SHORT.items() if sign in sentence and name
+    ]
+    if found.source.unconverted:
+        names.append("run by TensorFlow")
+    return ", ".join(names)
+
+
+def _differences(found: Inspection, expected: Any) -> Iterator[float]:
+    """How much the answer differs from each of the maker's outputs that has its classes."""
+    images = expected["x"]
+    functions = found.segmenter.preprocessing
+    given = np.concatenate([functions.of_intensities(image[None]) for image in images])
+    values = found.segmenter.network.run(given)
+    for name in expected.files:
+        if name.startswith("p"):
+            try:
+                answer = expected[name]
+            except ValueError:  # it is pickled, which could run anything
+                continue
+            other = _in_our_form(answer, images.shape, found)
+            lost = (images.shape[1] - other.shape[1]) // 2  # of what has no border
+            served = values[:, lost : images.shape[1] - lost, lost : images.shape[2] - lost]
+            if other.shape == served.shape:
+                yield float(np.abs(served - other).max())
+
+
+def _in_our_form(values: np.ndarray, shape: tuple[int, ...], found: Inspection) -> np.ndarray:
+    """What a maker gives for images of a shape, as probabilities of each pixel."""
+    form = found.source.form
+    assert form, "artifacts have one"
+    whole = replace(form, cropped=0)
+    values = whole.given_in_ours(values.astype(np.float32), *shape[1:3])
+    chosen = found.meaning.activation
+    return FUNCTIONS[chosen](values) if chosen else values
+
+
+if __name__ == "__main__":
+    sys.exit(main())
