@@ -62,10 +62,12 @@ lock: ## resolve the pins of pyproject.toml into the requirements files
 	  benchmark/peers/requirements.in -o benchmark/peers/requirements.txt
 	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 	  scripts/models/int8/requirements.in -o scripts/models/int8/requirements.txt
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+	  tests/fixtures/bioimageio/requirements.in -o tests/fixtures/bioimageio/requirements.txt
 	@$(COMPILE) -o requirements-gpu.txt --extra gpu --no-emit-package tensorflow-cpu -c requirements.txt
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) $(VENV)-peers $(VENV)-int8 out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-peers $(VENV)-int8 $(VENV)-bioimageio out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo serve check test image test-container bench measure lint lock clean

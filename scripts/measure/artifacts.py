@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Compare what is served of other makers' models with what these makers answer: a table."""
 
+import contextlib
 import logging
 import re
 import sys
@@ -14,6 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from models.lib.inspection import Inspection, inspect
+from segmentation import artifacts
 from segmentation.errors import SegmentationError
 from segmentation.networks.activations import FUNCTIONS
 
@@ -70,17 +72,22 @@ def row_of(directory: Path) -> str:
         found = inspect(directory)
     except SegmentationError as exc:
         reason = str(exc).split(";")[0].replace("|", "/")
-        return f"| {directory.name} | {_kind(directory)} | refused | {reason[:120]} |"
+        return f"| {directory.name} | {_kind(directory)} | refused | {reason} |"
+    kind = _kind(directory)
     with np.load(directory / EXPECTED, allow_pickle=False) as expected:
         most = min(_differences(found, expected), default=None)
     verdict = "not compared"
     if most is not None:
         verdict = f"exact, {most:.0e}" if most <= EXACT else f"**differs by {most:.1g}**"
-    return f"| {directory.name} | {_kind(found.path)} | {verdict} | {_assumed(found)} |"
+    return f"| {directory.name} | {kind} | {verdict} | {_assumed(found)} |"
 
 
-def _kind(path: Path) -> str:
-    return path.suffix.lstrip(".") or "SavedModel" if path.is_file() else "SavedModel"
+def _kind(directory: Path) -> str:
+    """That of the model's files."""
+    with contextlib.suppress(SegmentationError):
+        path = artifacts.find(directory)
+        return "SavedModel" if path.is_dir() else path.suffix
+    return ""
 
 
 def _assumed(found: Inspection) -> str:

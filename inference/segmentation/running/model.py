@@ -22,7 +22,7 @@ class Model(Segmenter):
             images: those of ``input_fn``, or an array or a tensor, (H, W), (H, W, C), (N, H, W) or
                 (N, H, W, C): of uint8, uint16 or bool, or of floats, which the network is given as
                 they are.
-            training, others: are not looked at.
+            training: is not looked at, nor are others.
 
         Returns:
             float32 (N, H, W, K), 0–1.

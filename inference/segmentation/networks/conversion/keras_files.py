@@ -21,6 +21,12 @@ from ...errors import ModelError
 from . import architecture, keras2, known_layers, weights
 from .architecture import MAX_CONFIG_BYTES
 
+# how Keras 2 and 3 say that they do not know something
+UNKNOWN = re.compile(
+    r"(?:Could not locate (?:class|function)|Unknown (?:layer|activation function|object)):? "
+    r"'(\w+)'"
+)
+
 
 def load(path: Path) -> Any:
     """The Keras model of a file.
@@ -46,7 +52,26 @@ def load(path: Path) -> Any:
 
 
 def _whole(path: Path, config: str, version: str) -> Any:
+    """A file that holds a whole model.
+
+    Args:
+        config: its architecture, as JSON.
+        version: of the Keras that wrote it.
+    """
     _refuse_lambda(config, path)
+    try:
+        return _loaded(path, config, version)
+    except (TypeError, ValueError) as exc:
+        unknown = UNKNOWN.search(str(exc))
+        if not unknown:
+            raise
+        raise ModelError(
+            f"{path.name} has {unknown[1]!r}, which is none of Keras's own layers and functions, "
+            f"and whose code is not in it; {keras2.REMEDY}"
+        ) from exc
+
+
+def _loaded(path: Path, config: str, version: str) -> Any:
     if keras2.wrote(version):
         keras2.judge(json.loads(config), path.name)
         import tf_keras
