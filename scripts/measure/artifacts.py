@@ -5,6 +5,7 @@ import contextlib
 import logging
 import re
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from segmentation.networks.activations import FUNCTIONS
 
 EXPECTED = "expected.npz"
 EXACT = 2e-3  # in float32
+LENGTH = 120  # of a reason, in characters
 BEGIN, END = "<!-- of scripts/measure/artifacts.py -->", "<!-- to here -->"
 HEAD = "| artifact | kind | answers as its maker | said or assumed |\n|---|---|---|---|"
 # what the log says at length
@@ -71,7 +73,7 @@ def row_of(directory: Path) -> str:
     try:
         found = inspect(directory)
     except SegmentationError as exc:
-        reason = str(exc).split(";")[0].replace("|", "/")
+        reason = textwrap.shorten(str(exc).split(";")[0], LENGTH, placeholder=" …")
         return f"| {directory.name} | {_kind(directory)} | refused | {reason} |"
     kind = _kind(directory)
     with np.load(directory / EXPECTED, allow_pickle=False) as expected:

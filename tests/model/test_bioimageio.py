@@ -17,6 +17,7 @@ from segmentation.bioimageio import bundle
 from segmentation.bioimageio import package as bioimageio
 from segmentation.errors import ModelError
 from segmentation.images import from_array
+from segmentation.networks.activations import softmax
 from segmentation.networks.tune import Computing
 from segmentation.running import reproduction
 from segmentation.running.predict import predict
@@ -152,3 +153,15 @@ def test_a_zip_is_prepared_beside_it(copy):
     folder = bioimageio.read(directory).artifact()
     assert folder == directory / "weights"
     assert (folder / "saved_model.graph").is_dir()
+
+
+def test_a_u_net_as_pytorch_exports_it(tmp_path, caplog):
+    """Channels first, logits: as ONNX Runtime answers it."""
+    python = python_of(ROOT / ".venv-bioimageio", HERE / "requirements.txt")
+    subprocess.run([python, HERE / "unet_onnx.py", tmp_path], check=True)
+    with np.load(tmp_path / "expected.npz") as expected:
+        images, logits = expected["x"], expected["p"]
+    segmenter = load(tmp_path, computing=FLOAT32)
+    assert "gives logits, and softmax" in caplog.text
+    assert segmenter.network.geometry.stride == 4
+    np.testing.assert_allclose(segmenter.network.run(images), softmax(logits), atol=1e-5)

@@ -18,7 +18,7 @@ from segmentation.running.predict import predict
 from segmentation.running.segmenter import load
 from segmentation.spec import ModelSpec
 
-SIDE, STEPS, RATE = 128, 80, 0.01
+SIDE, STEPS, RATE = 112, 50, 0.015
 TRAINED = [synthetic.section(seed, (SIDE, SIDE)) for seed in range(4)]
 UNSEEN, TRUTH = synthetic.section(9, (SIDE, SIDE))
 
