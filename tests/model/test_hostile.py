@@ -64,7 +64,7 @@ def command_line(tmp_path):
     """Of a child that never ends by itself."""
     (tmp_path / "graph").mkdir()
     bad_artifacts.onnx_without_end(tmp_path / "model.onnx")
-    return [str(tmp_path / "model.onnx"), str(tmp_path / "graph"), "digest"]
+    return [str(tmp_path / "model.onnx"), str(tmp_path / "graph"), "digest", "{}"]
 
 
 def child_of(process, command_line):
