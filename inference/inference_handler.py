@@ -21,7 +21,7 @@ from sagemaker_inference.default_inference_handler import DefaultInferenceHandle
 
 from segmentation import artifacts, machine
 from segmentation.answers import ANSWERS, Prediction
-from segmentation.errors import NotAcceptable, RequestError
+from segmentation.errors import ModelError, NotAcceptable, RequestError
 from segmentation.images import Images, as_given
 from segmentation.networks import calling
 from segmentation.networks.conversion.load import of_keras
@@ -36,12 +36,13 @@ from segmentation.spec import ModelSpec
 from segmentation.wire import options
 from segmentation.wire.decoding import decode
 from segmentation.wire.encoding import encode
-from segmentation.wire.media_types import JSON, PNG
+from segmentation.wire.media_types import JSON, NPY, PNG
 from serving.headers import CUSTOM_ATTRIBUTES, header
 from serving.settings import MEGABYTE, Settings
 
 logger = logging.getLogger(__name__)
 
+WARMUP_ACCEPT = f"{PNG}, {NPY};q=0.5"  # what is no picture is encoded in another way
 COMPUTING = "computing.lock"  # in the server's folder
 
 
@@ -52,6 +53,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         self._settings = settings or Settings.from_environment()
         self._user_model: Any = None  # of the user's model_fn, and what was made of it:
         self._user_segmenters: dict[tuple[int, ...], Segmenter] = {}  # by channels
+        self._read: dict[str | Path | None, ModelSpec] = {}  # by model directory
+        self._spec: ModelSpec | None = None  # with what the layers of the network told
         self._images: Images | None = None  # of the request that is being answered
 
     def default_input_fn(
@@ -154,7 +157,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         segmenter = self._segmenter(model, model_dir)
         size = segmenter.plan.tile(1, 1)
         blank = np.zeros((1, *size, segmenter.network.channels), np.uint8)
-        self.default_output_fn(self.default_predict_fn(blank, segmenter), PNG)
+        self.default_output_fn(self.default_predict_fn(blank, segmenter), WARMUP_ACCEPT)
         segmenter.network.rest()
 
     def _check_size(self, body: bytes, media_type: str) -> None:
@@ -173,7 +176,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
                 "channel, channels and augment are for the server's own predict_fn, and this model "
                 "has another one; leave them out"
             )
-        spec = self.spec_of(_model_dir(context))
+        spec = self._spec or self.spec_of(_model_dir(context))
         return returned.prediction(array, self._images, spec, wanted.output, wanted.threshold, JSON)
 
     def _segmenter(
@@ -195,13 +198,22 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             self._user_model, self._user_segmenters = model, {}
         channels = () if calling.is_keras(model) else called.channels_for(model, images, chosen)
         if channels not in self._user_segmenters:
-            spec = self.spec_of(model_dir)
-            self._user_segmenters[channels] = (
-                called.make(model, channels, spec, **self._tiles)
-                if channels
-                else self._prepared(of_keras(model, ports=spec.ports), spec)
-            )
+            self._user_segmenters[channels] = self._made_of_users(model, channels, model_dir)
         return self._user_segmenters[channels]
+
+    def _made_of_users(
+        self, model: Any, channels: tuple[int, ...], model_dir: str | Path | None
+    ) -> Segmenter:
+        """A model of the user, ready for images of so many channels; () of a Keras model."""
+        spec = self.spec_of(model_dir)
+        if not channels:
+            return self._prepared(of_keras(model, ports=spec.ports), spec)
+        try:
+            return called.make(model, channels, spec, **self._tiles)
+        except ModelError:
+            for other in self._user_segmenters.values():  # which says what it takes
+                return other
+            raise
 
     def _is_called(self, model: Any) -> bool:
         """Whether it is run as it is, and not converted."""
@@ -213,9 +225,12 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         Raises:
             ModelError: its ``model.json`` is malformed.
         """
-        spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
-        threshold = self._settings.threshold
-        return spec if threshold is None else replace(spec, threshold=threshold)
+        if model_dir not in self._read:
+            spec = ModelSpec.read(model_dir) if model_dir else ModelSpec()
+            threshold = self._settings.threshold
+            spec = spec if threshold is None else replace(spec, threshold=threshold)
+            self._read[model_dir] = spec
+        return self._read[model_dir]
 
     def _beside(self) -> Beside | None:
         """How a worker computes while others of this server do."""
@@ -229,7 +244,9 @@ class UNetInferenceHandler(DefaultInferenceHandler):
     def _prepared(self, source: Source, spec: ModelSpec) -> Segmenter:
         settings = self._settings
         computing = Computing(settings.engine, settings.precision, settings.threads, self._beside())
-        return make(source, spec, computing, **self._tiles)
+        segmenter = make(source, spec, computing, **self._tiles)
+        self._spec = segmenter.spec
+        return segmenter
 
     @property
     def _tiles(self) -> TileSettings:

@@ -22,6 +22,7 @@ from .errors import ModelError, OutOfMemory
 from .folders import CODE, root
 from .networks.conversion import load as conversion
 from .networks.conversion import saved_model, store
+from .networks.conversion.architecture import HDF5_SUFFIXES
 from .networks.conversion.child import KINDS
 from .networks.conversion.readers import FILE_SUFFIXES
 from .networks.network import Source
@@ -109,6 +110,11 @@ def find(model_dir: str | Path, filename: str | None = None) -> Path:
         ModelError: there is none, or there are several.
     """
     directory = root(model_dir)
+    if directory != Path(model_dir) and (directory / CODE).is_dir():
+        raise ModelError(
+            f"{directory.relative_to(model_dir)}/{CODE} is looked for at the top of the archive; "
+            f"move {CODE}/ there, or pack the files of {directory.name}/ themselves"
+        )
     package = bioimageio.read(directory) if directory.is_dir() else None
     if package:
         return package.artifact(filename)
@@ -133,8 +139,15 @@ def find(model_dir: str | Path, filename: str | None = None) -> Path:
 
 
 def _without_spare_weights(candidates: list[Path]) -> list[Path]:
-    """Weights alone are often kept beside the whole model, and say nothing that it does not."""
-    whole = [path for path in candidates if "weights" not in path.name.lower()]
+    """HDF5 of weights alone is often kept beside the whole model, and says nothing besides."""
+    spare = [
+        path
+        for path in candidates
+        if path.suffix.lower() in HDF5_SUFFIXES and "weights" in path.name.lower()
+    ]
+    whole = [path for path in candidates if path not in spare]
+    if whole and spare:
+        logger.info("%s is taken for the weights of %s", spare[0].name, whole[0].name)
     return whole or candidates
 
 

@@ -87,6 +87,10 @@ class ZeroMeanUnitVariance(Step):
     axes: str = "xyc"
     eps: float = 1e-6
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_eps(self.eps)
+
     def fitted(self, whole: "Whole") -> Function:
         mean, std = whole.mean_and_std(each="c" not in self.axes)
         return _standardised(mean, std + self.eps)
@@ -104,6 +108,7 @@ class ScaleRange(Step):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        _check_eps(self.eps)
         if not 0 <= self.min_percentile < self.max_percentile <= 100:
             came = f"{self.min_percentile} and {self.max_percentile}"
             raise ValueError(f"percentiles are {came}; they must be 0–100, and rise")
@@ -228,6 +233,11 @@ class Whole:
         for first in range(0, len(pixels), rows):
             part = self.images.intensities(pixels[first : first + rows])
             yield self.before(part).astype(np.float64)
+
+
+def _check_eps(eps: float) -> None:
+    if eps <= 0:
+        raise ValueError(f"eps is {eps}; it must be above 0: an image may be of one colour")
 
 
 def _of_counts(values: np.ndarray, counts: np.ndarray, wanted: Sequence[float]) -> np.ndarray:

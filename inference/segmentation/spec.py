@@ -10,6 +10,7 @@ of bioimage.io; see ``preprocessing.py``. A list, an empty one too, stands for a
 where there is none, the layers of the network tell (``networks/meaning.py``).
 """
 
+import contextlib
 import difflib
 import json
 import os
@@ -27,6 +28,7 @@ from .preprocessing import STEPS, Preprocessing
 
 FILE_NAME = "model.json"
 MAX_BYTES = 1_000_000
+MAX_ARCHITECTURE_BYTES = 16 << 20  # of Keras
 ACTIVATIONS = ("sigmoid", "softmax")
 KEYS = (
     "threshold",
@@ -66,7 +68,7 @@ class ModelSpec:
 
     Attributes:
         threshold: 0–1; a pixel is foreground where its probability is larger. Only of networks with
-            one foreground probability per pixel.
+            one foreground probability per pixel, or of classes that may overlap.
         class_names: of all classes, background first; empty where the spec does not name them.
         class_colors: "#rrggbb" of each class, or empty.
         preprocessing: of intensities; None: as the network's layers tell.
@@ -96,20 +98,9 @@ class ModelSpec:
                 that is not known here; or the package cannot be read.
         """
         package = bioimageio.read(directory)
-        path = folders.root(directory) / FILE_NAME
-        if not os.path.lexists(path):
+        content = _content(folders.root(directory) / FILE_NAME)
+        if content is None:
             return cls() if package is None else cls.of(package.entries())
-        try:
-            status = path.stat()
-        except OSError as exc:  # a link to nowhere, or what this user may not see
-            raise ModelError(f"{FILE_NAME} cannot be read: {exc.strerror}; {RULE}") from exc
-        if not stat.S_ISREG(status.st_mode):
-            raise ModelError(f"{FILE_NAME} is no regular file; {RULE}")
-        if status.st_size > MAX_BYTES:
-            raise ModelError(
-                f"{FILE_NAME} has {status.st_size:,} bytes; it may have {MAX_BYTES:,}; {RULE}"
-            )
-        content = path.read_bytes()
         spec = cls.parse(content)
         if package is None:
             return spec
@@ -137,8 +128,6 @@ class ModelSpec:
         Raises:
             ModelError: as ``read``.
         """
-        if is_architecture(entries):  # people call that model.json, too
-            return cls()
         _check_keys(entries, KEYS, "it")
         names, colors = _classes(entries.get("classes", []))
         return cls(
@@ -150,6 +139,31 @@ class ModelSpec:
             _multilabel(entries.get("multilabel")),
             _ports(entries.get("input"), entries.get("output")),
         )
+
+
+def _content(path: Path) -> bytes | None:
+    """The bytes of a ``model.json``; None where there is none, or it is an architecture of Keras,
+    which people call so, too.
+
+    Raises:
+        ModelError: it is no regular file, or too large.
+    """
+    if not os.path.lexists(path):
+        return None
+    try:
+        status = path.stat()
+    except OSError as exc:  # a link to nowhere, or what this user may not see
+        raise ModelError(f"{FILE_NAME} cannot be read: {exc.strerror}; {RULE}") from exc
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(f"{FILE_NAME} is no regular file; {RULE}")
+    if status.st_size <= MAX_ARCHITECTURE_BYTES:
+        content = path.read_bytes()
+        with contextlib.suppress(ValueError, RecursionError):
+            if is_architecture(json.loads(content.decode("utf-8-sig"))):
+                return None
+        if len(content) <= MAX_BYTES:
+            return content
+    raise ModelError(f"{FILE_NAME} has {status.st_size:,} bytes; it may have {MAX_BYTES:,}; {RULE}")
 
 
 def is_architecture(entries: Any) -> bool:

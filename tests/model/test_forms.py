@@ -11,6 +11,7 @@ from keras import layers
 from segmentation import artifacts
 from segmentation.errors import ModelError
 from segmentation.networks import openvino, tensorflow
+from segmentation.networks.conversion import convert
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.tune import tune
 from segmentation.running.segmenter import load, make
@@ -279,6 +280,31 @@ def test_of_several_signatures_the_one_that_takes_an_image(usual, images, tmp_pa
     tf.saved_model.save(module, str(tmp_path / "1"), signatures=signatures)
     network = tune(artifacts.load(tmp_path))
     np.testing.assert_allclose(network.run(images), sigmoid(images[..., :1] - 0.5), atol=1e-5)
+
+
+def test_several_outputs_of_which_none_has_the_size_need_a_name():
+    """As StarDist gives them: probabilities, and distances."""
+    image = keras.Input((None, None, 3))
+    x = layers.MaxPooling2D()(body(image))
+    model = keras.Model(image, [head(1, "sigmoid", name="prob")(x), head(32, None, name="dist")(x)])
+    with pytest.raises(ModelError, match=r"gives prob \(.*, dist .*none has the image's size"):
+        of_keras(model)
+    assert of_keras(model, ports=Ports(output="prob")).classes == 1
+
+
+def test_indices_of_classes_are_no_logits(tmp_path):
+    source = of_module(Labels(LASTS["argmax"]), tmp_path)
+    with pytest.raises(ModelError, match="gives indices of classes, which are no logits"):
+        make(source, ModelSpec(postprocessing=("sigmoid",)))
+
+
+def test_what_only_tensorflow_runs_means_what_its_graph_tells(images, monkeypatch):
+    monkeypatch.setattr(convert, "_same", lambda *_: False)
+    image = keras.Input((None, None, 3))
+    x = layers.Conv2D(2, 3, padding="same")(layers.Rescaling(1 / 255)(image))
+    source = of_keras(keras.Model(image, x))
+    assert source.graph is None
+    assert (source.ends.largest, source.ends.activation) == (255, "linear")
 
 
 def test_what_has_another_shape_is_refused():

@@ -238,6 +238,32 @@ def output_fn(prediction, accept):
     assert client.post(bodies.png(GRAY)) == (200, "text/plain", "3")
 
 
+def test_classes_that_overlap_have_a_plane_each(tmp_path):
+    client = Client(tiny_models.save(tiny_models.two_overlapping(), tmp_path))
+    expected = np.stack([(GRAY > 0) * 255, np.zeros_like(GRAY)], axis=-1)
+    status, _, answer = client.post(bodies.npy(GRAY), "application/x-npy")
+    assert status == 200
+    np.testing.assert_array_equal(bodies.read(answer, "application/x-npy"), expected)
+    status, _, answer = client.post(bodies.png(GRAY), Accept="image/png")
+    assert status == 406  # of several planes
+    assert b"image/tiff" in answer
+
+
+def test_an_overlay_of_classes_that_overlap_is_one_picture(tmp_path):
+    client = Client(tiny_models.save(tiny_models.two_overlapping(), tmp_path))
+    attributes = {"X-Amzn-SageMaker-Custom-Attributes": "output=overlay"}
+    status, _, answer = client.post(bodies.png(GRAY), **attributes)
+    assert status == 200
+    assert read_png(answer).shape == (*GRAY.shape, 3)
+
+
+def test_a_predict_fn_that_passes_on_what_the_model_gives_changes_nothing(tmp_path):
+    write_code(tmp_path, "def predict_fn(data, model):\n    return model(data)\n")
+    client = Client(tiny_models.save(tiny_models.two_overlapping(), tmp_path))
+    answer = client.post(bodies.npy(GRAY), "application/x-npy")[2]
+    assert bodies.read(answer, "application/x-npy").shape == (*GRAY.shape, 2)
+
+
 INVERTING_MODEL_FN = """
 import keras
 

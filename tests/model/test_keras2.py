@@ -120,7 +120,7 @@ def test_a_lambda_under_another_spelling_is_refused(tmp_path):
     with h5py.File(tmp_path / "model.h5", "r+") as file:
         config = file.attrs["model_config"]
         file.attrs["model_config"] = config.replace('"Lambda"', r'"\u004cambda"')
-    with pytest.raises(ModelError, match="a layer 'Lambda', which holds code"):
+    with pytest.raises(ModelError, match="has a Lambda layer, which holds code"):
         keras_files.load(tmp_path / "model.h5")
 
 

@@ -97,6 +97,8 @@ def test_what_it_ends_with(last, activation):
         (lambda: [layers.Rescaling(2, offset=-1)], 1),
         (lambda: [layers.Rescaling(1 / 255), layers.Normalization(mean=0.5, variance=0.04)], 255),
         (lambda: [layers.ZeroPadding2D(0), layers.Rescaling(1 / 255)], 255),
+        (lambda: [layers.Normalization(mean=115.0, variance=1.0)], 255),  # as "caffe" does
+        (lambda: [layers.Rescaling(2.0, offset=-1)], 1),
     ],
 )
 def test_what_it_takes(first, largest):
@@ -181,7 +183,27 @@ def test_logits_of_classes_that_overlap(said, activation, pixels):
     assert segmenter.spec.multilabel is (activation == "sigmoid")
 
 
+def test_classes_of_which_nothing_tells_whether_they_overlap_are_refused(pixels):
+    clipped = layers.ReLU(max_value=1.0)
+    model = unet_like(layers.Conv2D(3, 1, bias_initializer="ones"), clipped)
+    with pytest.raises(ModelError, match=r'whose sums are .* may overlap.*"multilabel": true'):
+        served(model, pixels)
+    for said in (True, False):
+        assert make(of_keras(model), spec_of(multilabel=said)).spec.multilabel is said
+
+
 # --- told by model.json
+
+
+def test_an_activation_after_another_one_is_said(pixels, caplog):
+    model = unet_like(layers.Conv2D(1, 1, activation="sigmoid"))
+    served(model, pixels, spec_of(preprocessing=[], postprocessing=[{"id": "sigmoid"}]))
+    assert "ends with sigmoid, and sigmoid of model.json is applied to what that" in caplog.text
+
+
+def test_softmax_of_one_class_is_refused(pixels):
+    with pytest.raises(ModelError, match="of which softmax makes 1 everywhere; name sigmoid"):
+        served(unet_like(logits(1)), pixels, spec_of(postprocessing=[{"id": "softmax"}]))
 
 
 def test_a_spec_replaces_what_is_assumed(pixels, caplog):

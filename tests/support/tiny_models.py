@@ -33,6 +33,11 @@ def five_classes():
     return _pointwise(1, np.arange(5.0)[None], "softmax")
 
 
+def two_overlapping():
+    """Two classes, each with a probability of its own: 0.5 of black pixels, and more, or less."""
+    return _pointwise(1, np.array([[4.0, -4.0]]), "sigmoid")
+
+
 def save(model: keras.Model, directory: Path, prepared: bool = True) -> Path:
     """Save a model as ``model.keras`` in a directory.
 

@@ -54,6 +54,7 @@ def test_a_wrong_output_is_answered_with_all_right_ones():
         ("channel=-1", "channel is '-1'; channels are whole numbers, counted from 0"),
         ("channel=", "channel is ''"),
         ("channels=red", "channels is 'red'"),
+        (f"channel={'9' * 5000}", "channels are whole numbers"),
         ("channels=0,-1", "channels is '0,-1'"),
         ("channel=0,1", "send channels=0,1"),
         ("channel=0, channels=0,1", "comes twice"),

@@ -96,6 +96,8 @@ def test_black_stays_finite():
         (ZeroMeanUnitVariance, {"axes": "time"}),
         (ZeroMeanUnitVariance, {"eps": [1]}),
         (ScaleRange, {"min_percentile": 50, "max_percentile": 50}),
+        (ScaleRange, {"eps": 0}),
+        (ZeroMeanUnitVariance, {"eps": 0}),
         (ScaleRange, {"max_percentile": 101}),
         (Clip, {"min": None}),
     ],

@@ -48,14 +48,14 @@ def unpacked(path: Path, known: str = "") -> Path | None:
 
     Args:
         path: of the zip, which need not be there any more.
-        known: sha256 of the zip, or "" where it is not known.
+        known: sha256 that the zip is to have, or "" where nothing tells it.
     """
     folder = path.with_suffix("")
     if folder == path or not (folder / MODEL).is_file():
         return None
     with contextlib.suppress(OSError):
         made_of = (folder / DIGEST).read_text().strip()
-        wanted = digest(path) if path.is_file() else known or made_of
+        wanted = known or (digest(path) if path.is_file() else made_of)
         return folder if made_of == wanted else None
     return None
 

@@ -3,7 +3,7 @@
 import re
 
 from .steps import Ending
-from .tensors import CHANNEL, Tensor
+from .tensors import Tensor
 
 BACKGROUND = "background"
 # names of channels that say nothing
@@ -24,7 +24,5 @@ def named(given: Tensor, ending: Ending) -> list[dict[str, str]] | None:
 
 def overlap(given: Tensor, ending: Ending) -> bool | None:
     """Whether each of several channels is judged by itself; None: its layers tell."""
-    known = given.sizes.get(CHANNEL)
-    count = len(given.channel_names) or (known.least if known else 1)
     by_itself = ending.activation == "sigmoid" or ending.threshold is not None
-    return True if count > 1 and by_itself and ending.activation != "softmax" else None
+    return True if given.channels > 1 and by_itself and ending.activation != "softmax" else None

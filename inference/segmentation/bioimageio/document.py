@@ -4,6 +4,7 @@ YAML is read by its core schema (https://yaml.org/spec/1.2.2/#103-core-schema), 
 keys or repeated keys: no object is made, and nothing grows larger than the file.
 """
 
+import functools
 import math
 import os
 import re
@@ -18,7 +19,8 @@ import yaml
 from ..errors import ModelError
 
 FILE_NAMES = ("rdf.yaml", "bioimageio.yaml")
-MAX_BYTES = 256 << 10  # a hundred times what most have; they are parsed in Python
+MAX_BYTES = 256 << 10  # a hundred times what most have
+MAX_DEPTH = 100  # of lists and mappings in each other; libyaml's binding would exhaust the stack
 RULE = (
     "it is the description of a model of bioimage.io, format_version 0.4 or 0.5; save it again "
     "with bioimageio.spec"
@@ -62,8 +64,11 @@ def read(path: Path) -> dict[str, Any]:
     return parse(path.read_bytes(), path.name)
 
 
+@functools.lru_cache(maxsize=1)  # a model is loaded in several steps, each of which reads it
 def parse(content: bytes, name: str = FILE_NAMES[0]) -> dict[str, Any]:
     """Read the bytes of a description.
+
+    The same bytes give the same dictionary, which nobody changes.
 
     Args:
         name: of the file, for messages.
@@ -100,11 +105,26 @@ def is_number(value: Any) -> bool:
     return is_real and abs(value) < 1e300 and math.isfinite(value)
 
 
-class _Loader(yaml.SafeLoader):
+_SafeLoader: Any = getattr(
+    yaml, "CSafeLoader", yaml.SafeLoader
+)  # of libyaml: several times as fast
+
+
+class _Loader(_SafeLoader):
     """The core schema, and nothing else."""
 
     yaml_implicit_resolvers: ClassVar[dict] = {}
     yaml_constructors: ClassVar[dict] = {}
+    depth = 0
+
+    def descend_resolver(self, *_: Any) -> None:
+        """A value begins, inside of those that have begun."""
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"more than {MAX_DEPTH} lists and mappings are in each other")
+
+    def ascend_resolver(self) -> None:
+        self.depth -= 1
 
     def flatten_mapping(self, node: Any) -> None:
         """Merge keys are no part of YAML 1.2, and let a file of few bytes become any size."""

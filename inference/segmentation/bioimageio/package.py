@@ -81,10 +81,9 @@ class Package:
             axes = said["input"].get("axes") if "input" in said else None
             taken = self._input(axes)
             index, given = self._output(said.get("output"))
-            found: dict[str, Any] = {
-                "input": {"axes": taken.axes},
-                "output": self._port(index, given),
-            }
+            found: dict[str, Any] = {"input": {"axes": taken.axes}}
+            if "output" not in said:
+                found["output"] = self._port(index, given)
             if "preprocessing" not in said:
                 found["preprocessing"] = self._preprocessing(taken)
             ending = self._ending(given, "postprocessing" in said)
@@ -114,22 +113,25 @@ class Package:
             return self._weights(filename).packed(self.directory)
 
     def test(self, output: str | int | None = None, axes: str | None = None) -> Test | None:
-        """Its test tensors; None where it has none.
+        """Its test tensors; None where it names none.
 
         Args:
             output: which of its outputs, by name or from 0; None: the first image.
             axes: of its input, where ``model.json`` says others than it.
 
         Raises:
-            ModelError: they are broken, or do not fit the description.
+            ModelError: they are missing or broken, or do not fit the description; or what was
+                done to the output is not known here.
         """
         with self._named():
             taken, (_, given) = self._input(axes), self._output(output)
             if taken.axes == self._image().axes.translate(_SWAP):
                 given = replace(given, axes=given.axes.translate(_SWAP))
-            pixels, expected = (arrays.read(self.directory, tensor) for tensor in (taken, given))
-            if pixels is None or expected is None:
+            if taken.test is None and given.test is None:
                 return None
+            pixels, expected = (
+                arrays.existing(self.directory, tensor) for tensor in (taken, given)
+            )
             return Test(
                 arrays.as_images(pixels, taken),
                 arrays.levels(taken, pixels),
@@ -197,13 +199,25 @@ class Package:
         )
 
     def _port(self, index: int, given: Tensor) -> str | int | None:
-        """The output as the artifact knows it: by its place, but of a SavedModel by its name."""
-        described = self.described.get("outputs")
-        several = isinstance(described, list) and len(described) > 1
+        """The output as any of the weights know it: by its place, but of a SavedModel by its name.
+
+        Raises:
+            ModelError: some know it by its place, and some by its name.
+        """
+        kinds = []
         with contextlib.suppress(ModelError):  # code of the user may load the model
-            if self._weights(None).kind == weights.SAVED_MODEL:
-                return given.name if several else None
-        return index
+            kinds = [one.kind for one in weights.read(self.described)]
+        if weights.SAVED_MODEL not in kinds:
+            return index
+        if len(self.described["outputs"]) == 1:
+            return None
+        if set(kinds) == {weights.SAVED_MODEL}:
+            return given.name
+        raise ModelError(
+            f"it has several outputs, which {weights.SAVED_MODEL} has by name, and others of its "
+            f'weights, {", ".join(kinds)}, by place; say which one is taken: "output": '
+            f'"{given.name}", or {index}, in model.json'
+        )
 
     def _weights(self, filename: str | None) -> weights.Weights:
         found = weights.read(self.described)

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import ModelError
@@ -46,14 +46,6 @@ class Operation:
 
 
 @dataclass(frozen=True)
-class Size:
-    """The lengths of an axis: least, least + step, …; step 0: least alone."""
-
-    least: int
-    step: int
-
-
-@dataclass(frozen=True)
 class Tensor:
     """An input or an output.
 
@@ -64,8 +56,7 @@ class Tensor:
         range: least and largest value, where it is declared and finite.
         operations: its pre- or postprocessing.
         channel_names: of 0.5, or empty.
-        sizes: of the axes of which the description tells them.
-        halo: pixels, by axis, that are less reliable at each end.
+        channels: how many there are, or at least; 1 where the description does not tell.
         test: its test tensor, or None.
         optional: whether a model does without it.
         is_old: whether it is of format 0.4.
@@ -77,8 +68,7 @@ class Tensor:
     range: tuple[float, float] | None
     operations: tuple[Operation, ...]
     channel_names: tuple[str, ...] = ()
-    sizes: Mapping[str, Size] = field(default_factory=dict)
-    halo: Mapping[str, int] = field(default_factory=dict)
+    channels: int = 1
     test: File | None = None
     optional: bool = False
     is_old: bool = False
@@ -125,36 +115,31 @@ def _old(entry: Mapping[str, Any], place: str, ends: str, test: Any) -> Tensor:
     axes = entry.get("axes")
     if not isinstance(axes, str) or not axes or set(axes) - set("bitczyx"):
         raise ModelError(f'{place}.axes is {shown(axes)}; format 0.4 writes them as "bcyx"')
-    halo = numbers(entry.get("halo"), len(axes)) or ()
     return Tensor(
         _text(entry, "name", place),
         axes,
         _text(entry, "data_type", place),
         _range(entry.get("data_range")),
         tuple(_operations(entry, place, ends, "name", {letter: letter for letter in axes})),
-        sizes=dict(_old_sizes(entry.get("shape"), axes, place)),
-        halo={axis: int(length) for axis, length in zip(axes, halo, strict=False) if length},
+        channels=_old_channels(entry.get("shape"), axes, place),
         test=file_of(test, f"test_{ends}"),
         is_old=True,
     )
 
 
-def _old_sizes(shape: Any, axes: str, place: str) -> Iterator[tuple[str, Size]]:
-    if isinstance(shape, Mapping):
-        if "scale" in shape:  # it depends on that of another tensor, but for a new axis
-            scales, offsets = shape.get("scale"), numbers(shape.get("offset"), len(axes))
-            if isinstance(scales, list) and offsets:
-                for axis, scale, offset in zip(axes, scales, offsets, strict=False):
-                    if not scale:
-                        yield axis, Size(int(2 * offset), 0)
-            return
-        least, steps = (numbers(shape.get(key), len(axes)) for key in ("min", "step"))
-    else:
-        least, steps = numbers(shape, len(axes)), [0] * len(axes)
-    if least is None or steps is None:
+def _old_channels(shape: Any, axes: str, place: str) -> int:
+    """How many channels a shape tells of."""
+    index = axes.find(CHANNEL)
+    if isinstance(shape, Mapping) and "scale" in shape:
+        scales, offsets = shape.get("scale"), numbers(shape.get("offset"), len(axes))
+        if index < 0 or not isinstance(scales, list) or len(scales) != len(axes) or not offsets:
+            return 1
+        # it depends on that of another tensor, but for a new axis
+        return 1 if scales[index] else int(2 * offsets[index])
+    least = numbers(shape.get("min") if isinstance(shape, Mapping) else shape, len(axes))
+    if least is None:
         raise ModelError(f"{place}.shape is {shown(shape)}; it has a length for each of {axes!r}")
-    for axis, length, step in zip(axes, least, steps, strict=True):
-        yield axis, Size(int(length), int(step))
+    return int(least[index]) if index >= 0 else 1
 
 
 def _new(entry: Mapping[str, Any], place: str, ends: str) -> Tensor:
@@ -172,16 +157,15 @@ def _new(entry: Mapping[str, Any], place: str, ends: str) -> Tensor:
     default = "uint8" if "values" in parts[0] else "float32"
     ranges = {_range(part.get("range")) for part in parts}
     names = [axis.get("channel_names") for axis in axes if axis.get("type") == "channel"]
-    pairs = list(zip(letters, axes, strict=True))
+    channels = tuple(_names(names[0])) if names else ()
     return Tensor(
         _text(entry, "id", place, "input" if ends == "inputs" else "output"),
         "".join(letters),
         _text(parts[0], "type", f"{place}.data", default),
         ranges.pop() if len(ranges) == 1 else None,
         tuple(_operations(entry, place, ends, "id", ids)),
-        tuple(_names(names[0])) if names else (),
-        dict(_new_sizes(pairs)),
-        {letter: axis["halo"] for letter, axis in pairs if isinstance(axis.get("halo"), int)},
+        channels,
+        len(channels) or 1,
         file_of(entry.get("test_tensor"), f"{place}.test_tensor"),
         entry.get("optional") is True,
     )
@@ -208,17 +192,6 @@ def _names(channels: Any) -> Iterator[str]:
     if not isinstance(channels, list) or not all(isinstance(name, str) for name in channels):
         raise ModelError(f"channel_names is {shown(channels)}; it is a list of texts")
     yield from channels
-
-
-def _new_sizes(pairs: list[tuple[str, Mapping[str, Any]]]) -> Iterator[tuple[str, Size]]:
-    for letter, axis in pairs:
-        size = axis.get("size")
-        if isinstance(size, Mapping):
-            least, step = size.get("min"), size.get("step")
-            if isinstance(least, int) and isinstance(step, int):
-                yield letter, Size(least, step)
-        elif isinstance(size, int):
-            yield letter, Size(size, 0)
 
 
 def _operations(

@@ -62,11 +62,18 @@ class Weights:
         return path
 
     def packed(self, directory: Path) -> Path | None:
-        """The zip that has to be unpacked at every start; None: there is none."""
+        """The zip, verified, that has to be unpacked at every start; None: there is none.
+
+        Raises:
+            ModelError: it is not what the package says.
+        """
         if self.kind != SAVED_MODEL:
             return None
         path = inside(directory, self.file)
-        return path if path.is_file() and not bundle.unpacked(path, self.file.sha256) else None
+        if not path.is_file():
+            return None
+        _verify(path, self.file)
+        return None if bundle.unpacked(path, self.file.sha256) else path
 
     def _saved_model(self, directory: Path) -> Path:
         path = inside(directory, self.file)
@@ -74,12 +81,10 @@ class Weights:
             if self.file.sha256:
                 logger.warning("%s is a folder, which its sha256 is not compared with", path.name)
             return bundle.model_in(path)
+        if path.is_file():
+            _verify(path, self.file)
         beside = bundle.unpacked(path, self.file.sha256)
-        if beside:
-            return beside
-        existing(directory, self.file)
-        _verify(path, self.file)
-        return bundle.unpack(path)
+        return beside or bundle.unpack(existing(directory, self.file))
 
 
 def read(entries: Mapping[str, Any]) -> list[Weights]:

@@ -25,6 +25,7 @@ class Meaning:
             probabilities.
         labels: how many classes it gives the indices of; None: it gives other numbers.
         multilabel: whether its classes may overlap.
+        classes_are_told: whether the spec or a layer says whether they do.
         assumed: what the spec does not say, and was taken for granted, a sentence each.
     """
 
@@ -32,6 +33,7 @@ class Meaning:
     activation: str | None = None
     labels: int | None = None
     multilabel: bool = False
+    classes_are_told: bool = True
     assumed: tuple[str, ...] = ()
 
     def around(self, network: Network, known: dict[str, Any]) -> Network:
@@ -113,7 +115,9 @@ def of(described: Description, spec: ModelSpec) -> Meaning:
         multilabel = _multilabel(described, spec, activation, assumed)
     for sentence in assumed:
         logger.warning("%s %s", described.name, sentence)
-    return Meaning(preprocessing, activation, labels, multilabel, tuple(assumed))
+    last = activation or described.ends.activation
+    told = labels is not None or spec.multilabel is not None or last in FUNCTIONS
+    return Meaning(preprocessing, activation, labels, multilabel, told, tuple(assumed))
 
 
 def _labels(described: Description, spec: ModelSpec) -> int | None:
@@ -125,6 +129,11 @@ def _labels(described: Description, spec: ModelSpec) -> int | None:
         raise ModelError(
             f"{described.name} gives {described.classes} whole numbers for each pixel; indices of "
             "classes are one for each; bring another model in code/inference.py"
+        )
+    if spec.postprocessing or spec.multilabel:
+        raise ModelError(
+            f"{described.name} gives indices of classes, which are no logits and do not overlap; "
+            "leave postprocessing and multilabel out of model.json"
         )
     count = told or len(spec.class_names)
     if count < 2:
@@ -187,6 +196,16 @@ def _activation(described: Description, spec: ModelSpec, assumed: list[str]) -> 
     several = described.classes > 1
     if spec.postprocessing is not None:
         [chosen] = spec.postprocessing or (None,)
+        if chosen == SOFTMAX and not several:
+            raise ModelError(
+                f"{described.name} gives one number for each pixel, of which softmax makes 1 "
+                "everywhere; name sigmoid in postprocessing of model.json"
+            )
+        if chosen and described.ends.activation in FUNCTIONS:
+            assumed.append(
+                f"ends with {described.ends.activation}, and {chosen} of model.json is applied "
+                'to what that gives, as it says; "postprocessing": [] takes it as it is'
+            )
         return chosen
     if described.ends.activation != LINEAR:
         return None

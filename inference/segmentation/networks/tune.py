@@ -30,6 +30,7 @@ ON_GPU = ("tensorflow",)  # these come first where there is a GPU
 AUTO = "auto"
 AGREEMENT = 0.999  # of a picture's pixels, for 16 bits in place of 32
 MEAN_DIFFERENCE = 0.01  # of its probabilities, at most
+SUM = 0.02  # how far from 1 the sum of the probabilities of all classes may be
 ROUNDING = 0.01  # how far from 0–1 the probabilities of a network of 16 bits may be
 
 
@@ -198,6 +199,14 @@ def _check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
             "probabilities are 0–1; if they are logits, say so in model.json: "
             '"postprocessing": [{"id": "sigmoid"}], or "softmax"'
         )
+    if network.classes > 1 and not meaning.classes_are_told:
+        sums = values.sum(axis=-1)
+        if not np.allclose(sums, 1, atol=SUM):
+            raise ModelError(
+                f"{network.name} gives probabilities of {network.classes} classes whose sums are "
+                f"{sums.min():.3g} to {sums.max():.3g}, so that they may overlap; say so in "
+                'model.json: "multilabel": true, or false for the likeliest class'
+            )
 
 
 def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:

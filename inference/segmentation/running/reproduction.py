@@ -9,7 +9,7 @@ from ..bioimageio import package as bioimageio
 from ..bioimageio.package import Test
 from ..errors import ModelError, RequestError
 from ..images import SCALES, Images, from_array
-from ..networks.activations import SIGMOID
+from ..networks.activations import FUNCTIONS
 from ..spec import ModelSpec
 from .predict import predict
 from .segmenter import Segmenter
@@ -20,6 +20,10 @@ REMEDY = (
     "what its description says is not what its maker did: save the package again from what made "
     "the test, or say in model.json beside it what it takes and gives (docs/models.md)"
 )
+
+
+class NotCompared(ModelError):
+    """A model cannot be compared with the test that its package publishes."""
 
 
 def check(segmenter: Segmenter, model_dir: str | Path) -> str:
@@ -33,23 +37,20 @@ def check(segmenter: Segmenter, model_dir: str | Path) -> str:
         How it compares, for the log; "" where nothing is published.
 
     Raises:
+        NotCompared: a test is published, and is not there, or is of another end than the model's.
         ModelError: it gives something else.
     """
-    package = bioimageio.read(model_dir)
-    ports = segmenter.spec.ports
-    test = package.test(ports.output, ports.axes) if package else None
+    network, spec = segmenter.network, segmenter.spec
+    test = _published(model_dir, spec, network.name)
     if test is None:
         return ""
-    network, spec = segmenter.network, segmenter.spec
+    expected = _expected(test, spec, network.name)
     try:
         images = _images(test).for_channels(network.channels)
     except RequestError as exc:
         raise ModelError(f"the test input of {network.name} does not suit it: {exc}") from exc
     answer = Probability.wanted(None, spec, network.classes)
     values = predict(segmenter, images, answer).values  # (N, H, W, K) float32
-    expected = _expected(test, spec)
-    if expected is None:
-        return f"{network.name} is not compared with its published test: model.json has another end"
     values = _common(values, expected, network.name)
     same, sentence = _compared(values, expected, test)
     if not same:
@@ -57,6 +58,22 @@ def check(segmenter: Segmenter, model_dir: str | Path) -> str:
             f"{network.name} does not reproduce its published test: {sentence}; {REMEDY}"
         )
     return f"{network.name} reproduces its published test: {sentence}"
+
+
+def _published(model_dir: str | Path, spec: ModelSpec, name: str) -> Test | None:
+    """The test of the package in a directory; None where none is published."""
+    package = bioimageio.read(model_dir)
+    try:
+        return package.test(spec.ports.output, spec.ports.axes) if package else None
+    except ModelError as exc:
+        raise _not_compared(name, str(exc)) from exc
+
+
+def _not_compared(name: str, reason: str) -> NotCompared:
+    return NotCompared(
+        f"{name} cannot be compared with its published test: {reason}; to serve it without that, "
+        "leave `check_test` out"
+    )
 
 
 def _images(test: Test) -> Images:
@@ -69,18 +86,15 @@ def _images(test: Test) -> Images:
     return Images(intensities, 1.0, "NHWC")  # a published input may be outside of 0–1
 
 
-def _expected(test: Test, spec: ModelSpec) -> np.ndarray | None:
-    """The test output, (N, h, w, K), as the spec ends it; None where that cannot be told."""
+def _expected(test: Test, spec: ModelSpec, name: str) -> np.ndarray:
+    """The test output, (N, h, w, K), as the spec ends it."""
     published = test.ending.activation
     [wanted] = spec.postprocessing or (None,)
     if wanted == published or spec.postprocessing is None:
         return test.expected
     if published or test.ending.threshold is not None:
-        return None
-    from scipy import special
-
-    logits = test.expected.astype(np.float64)
-    return special.expit(logits) if wanted == SIGMOID else special.softmax(logits, axis=-1)
+        raise _not_compared(name, "model.json has another postprocessing than its description")
+    return FUNCTIONS[wanted](test.expected.astype(np.float64))
 
 
 def _common(values: np.ndarray, expected: np.ndarray, name: str) -> np.ndarray:

@@ -92,7 +92,8 @@ def _channel(text: str) -> tuple[int, ...]:
 
 def _channels(text: str, key: str = "channels") -> tuple[int, ...]:
     numbers = [number.strip() for number in text.split(",")]
-    if not all(number.isascii() and number.isdigit() for number in numbers):
+    known = (number.isascii() and number.isdigit() and len(number) < 10 for number in numbers)
+    if not all(known):
         raise RequestError(
             f"{key} is {text!r}; channels are whole numbers, counted from 0: channel=2, or "
             "channels=0,2"

@@ -57,7 +57,8 @@ class Picture(Format):
         """Planes as the format stores them: float32 0–1 may become whole numbers."""
         if planes.dtype.kind != "f" or self.floats:
             return planes
-        return np.rint(planes * self.largest).astype(np.min_scalar_type(self.largest))
+        whole = np.rint(planes.clip(0, 1) * self.largest)  # else what is outside would wrap
+        return whole.astype(np.min_scalar_type(self.largest))
 
     @abstractmethod
     def _save_options(self, planes: np.ndarray, others: list[Image.Image]) -> dict:

@@ -90,7 +90,7 @@ class Inspection:
         spec, form = self.segmenter.spec, self.source.form
         assert form, "artifacts have one"
         entries: dict[str, Any] = {}
-        if self.source.classes == 1 and self.meaning.labels is None:
+        if (self.source.classes == 1 or self.meaning.multilabel) and self.meaning.labels is None:
             entries["threshold"] = spec.threshold
         if spec.class_names:
             entries["classes"] = _classes(spec)

@@ -1,12 +1,13 @@
 """The architecture of a network in a JSON file beside its weights, of ``model.to_json()``."""
 
+import itertools
 import json
 from pathlib import Path
 
-from ...spec import is_architecture
+from ...spec import MAX_ARCHITECTURE_BYTES, is_architecture
 
 HDF5_SUFFIXES = (".h5", ".hdf5")
-MAX_CONFIG_BYTES = 16 << 20
+MAX_FILES = 8  # that are looked into
 
 
 def beside(path: Path) -> Path | None:
@@ -14,8 +15,10 @@ def beside(path: Path) -> Path | None:
 
     It may be called anything, ``model.json`` included.
     """
-    for other in sorted(path.parent.glob("*.json")):
-        if other.is_file() and other.stat().st_size <= MAX_CONFIG_BYTES:
+    if path.suffix.lower() not in HDF5_SUFFIXES:
+        return None
+    for other in itertools.islice(sorted(path.parent.glob("*.json")), MAX_FILES):
+        if other.is_file() and other.stat().st_size <= MAX_ARCHITECTURE_BYTES:
             try:
                 entries = json.loads(other.read_bytes())
             except (ValueError, RecursionError):  # whatever it is, it is not that

@@ -1,6 +1,7 @@
 """From an artifact that was read to a checked graph."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -80,7 +81,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         if reading.source is None or not _fits(reading.source, form, picture, described):
             raise
         reason = f"its graph does not do what it does: {exc}"
-        return _unconverted(reading, name, ports, reason)
+        return _as_it_is(reading, described, form, reason, assumed)
     notes = []
     if reading.source is None:
         notes.append(f"its graph is not compared with its source: {reading.uncompared}")
@@ -91,7 +92,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         if not _same(exact, expected, tolerance, form.labels):
             most = np.abs(exact - expected).max() if exact.shape == expected.shape else np.inf
             reason = f"its graph differs from it by {most:.2g} on a picture of cells"
-            return _unconverted(reading, name, ports, reason)
+            return _as_it_is(reading, described, form, reason, assumed)
         notes.append(f"its graph gives what it gives for a picture of cells, to {tolerance}")
     graph, note = _fused(plain, described, picture, exact)
     return Conversion(described, form, graph, "", (*notes, note), tuple(assumed))
@@ -116,6 +117,19 @@ def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list
     if form.factor > 1 and activation in (SIGMOID, SOFTMAX):
         form = replace(form, activation=activation)
     return form, assumed
+
+
+def _as_it_is(
+    reading: readers.Reading,
+    described: Description,
+    form: Form,
+    reason: str,
+    assumed: Sequence[str],
+) -> Conversion:
+    """What TensorFlow alone can run, whose graph tells what it means nevertheless."""
+    tried = unconverted.describe(reading, form, described.name)
+    described = replace(tried, ends=described.ends)
+    return Conversion(described, form, None, reason, (), tuple(assumed))
 
 
 def _unconverted(reading: readers.Reading, name: str, ports: Ports, reason: str) -> Conversion:

@@ -25,6 +25,8 @@ WEIGHTED = {
 ACTIVATIONS = {"Sigmoid": SIGMOID, "SoftMax": SOFTMAX, "Softmax": SOFTMAX}
 # a first layer that makes less than this of the whole range of intensities expects larger numbers
 LEAST_RANGE = 0.05
+# so does one that takes away more than this, in intensities: it means values of 8 bits
+LARGEST_SHIFT = 2.0
 
 
 def of_graph(graph: ov.Model) -> Ends:
@@ -103,9 +105,11 @@ def _largest(graph: ov.Model) -> int:
         if kind == "Convert" and node.get_output_element_type(0).is_integral():
             return EIGHT_BITS
         if kind in ARITHMETIC:
-            factor = _factor(node, reader.get_index())
+            factor, shift = _factor_and_shift(node, reader.get_index())
             if factor is None:
                 return ONE
+            if shift > LARGEST_SHIFT * gain:
+                return EIGHT_BITS
             gain *= factor
             if 0 < gain < LEAST_RANGE:
                 return EIGHT_BITS
@@ -114,15 +118,17 @@ def _largest(graph: ov.Model) -> int:
         output = node.output(0)
 
 
-def _factor(node: Any, index: int) -> float | None:
-    """What an operation multiplies its input by, at most; None where that is no constant."""
+def _factor_and_shift(node: Any, index: int) -> tuple[float | None, float]:
+    """What an operation multiplies its input by, and what it adds to it, at most, without signs;
+    None where that is no constant.
+    """
     kind = node.get_type_name()
     if kind == "Divide" and index == 1:
-        return None
+        return None, 0
     other = graphs.constant(node.input_value(1 - index))
     if other is None:
-        return None
+        return None, 0
     if kind in ("Add", "Subtract"):
-        return 1.0
+        return 1.0, float(np.abs(other).max())
     most = float(np.abs(other).max() if kind == "Multiply" else 1 / np.abs(other).min())
-    return most if np.isfinite(most) else None
+    return (most if np.isfinite(most) else None), 0

@@ -82,6 +82,11 @@ def find(
             f"of it, or of a border less; {RULE}; bring another in code/inference.py"
         )
     form = replace(max(found, key=_preference), outputs=len(outputs))
+    if len(found) > 1 and (form.factor > 1 or form.border):
+        raise ModelError(
+            f"{name} gives {_listed(outputs)}, of which several may be it, and none has the "
+            'image\'s size; name one in model.json: "output": "…", or its index from 0'
+        )
     return form, list(_assumed(form, outputs, ports))
 
 

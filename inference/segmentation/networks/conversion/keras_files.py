@@ -18,8 +18,8 @@ from typing import Any
 import h5py
 
 from ...errors import ModelError
+from ...spec import MAX_ARCHITECTURE_BYTES as MAX_CONFIG_BYTES
 from . import architecture, keras2, known_layers, weights
-from .architecture import MAX_CONFIG_BYTES
 
 # how Keras 2 and 3 say that they do not know something
 UNKNOWN = re.compile(
@@ -123,7 +123,7 @@ def _check_length(what: str, length: int, path: Path) -> None:
 
 
 def _refuse_lambda(config: str, path: Path) -> None:
-    if re.search(r'"(Lambda|__lambda__)"', config):
+    if re.search(r'"(Lambda|__lambda__)"', json.dumps(json.loads(config))):  # without escapes
         raise ModelError(
             f"{path.name} has a Lambda layer, which holds code; code in an artifact is never run; "
             "replace it with a layer of Keras, or build the model in code/inference.py"

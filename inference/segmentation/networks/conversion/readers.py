@@ -209,7 +209,15 @@ def _in_float32(values: Any) -> Any:
 def _tensorflow_lite(graph: ov.Model, path: Path) -> Reading:
     import tensorflow as tf
 
-    outputs = tf.lite.Interpreter(str(path)).get_output_details()
+    interpreter = tf.lite.Interpreter(str(path))
+    outputs = interpreter.get_output_details()
+    for port in (*interpreter.get_input_details(), *outputs):
+        if np.issubdtype(port["dtype"], np.integer) and port["quantization"][0]:
+            raise ModelError(
+                f"{path.name} has {port['name']} quantized, as {port['dtype'].__name__}; numbers "
+                "of inputs and outputs are read as they are; convert it with float32 inputs and "
+                "outputs (inference_input_type, inference_output_type)"
+            )
     graph = in_order(graph, [output["name"] for output in outputs])
 
     def run(images: np.ndarray) -> list[np.ndarray]:

@@ -71,7 +71,7 @@ def files_of(path: Path) -> Iterator[tuple[str, Path]]:
         yield path.name, path
         yield from _named_in(path) if path.suffix.lower() == ".onnx" else ()
         described = architecture.beside(path)
-        if path.suffix.lower() in architecture.HDF5_SUFFIXES and described:
+        if described:
             yield described.name, described
         return
     yield saved_model.FILE_NAME, path / saved_model.FILE_NAME
