@@ -23,6 +23,7 @@ from typing import Any
 
 from . import folders
 from .bioimageio import package as bioimageio
+from .bioimageio.package import AXES
 from .errors import ModelError
 from .preprocessing import STEPS, Preprocessing
 
@@ -39,7 +40,6 @@ KEYS = (
     "input",
     "output",
 )
-AXES = ("bcyx", "byxc", "cyx", "yxc", "byx", "yx")
 RULE = (
     'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …], "preprocessing": '
     '[{"id": "…", "kwargs": {…}}, …], "postprocessing": [{"id": "…"}], "multilabel": true or '

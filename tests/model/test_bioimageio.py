@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from aws import package
 from lib.environments import python_of
@@ -121,8 +122,49 @@ def test_logits_are_compared_as_what_model_json_makes_of_them(copy):
 def test_without_a_test_there_is_nothing_to_compare(copy):
     directory = copy("onnx")
     segmenter = load(directory, computing=FLOAT32)
-    (directory / "mask.npy").unlink()
+    path = directory / "rdf.yaml"
+    described = yaml.safe_load(path.read_text())
+    for tensor in (*described["inputs"], *described["outputs"]):
+        del tensor["test_tensor"]
+    path.write_text(yaml.safe_dump(described))
     assert reproduction.check(segmenter, directory) == ""
+
+
+@pytest.mark.parametrize("content", [None, b"no array"])
+def test_a_test_that_is_not_there_cannot_be_compared(copy, content):
+    directory = copy("onnx")
+    segmenter = load(directory, computing=FLOAT32)
+    (directory / "mask.npy").unlink()
+    if content:
+        (directory / "mask.npy").write_bytes(content)
+    with pytest.raises(reproduction.NotCompared, match=r"mask.*leave `check_test` out"):
+        reproduction.check(segmenter, directory)
+
+
+@pytest.mark.parametrize(
+    "step", ["{id: binarize, kwargs: {threshold: 0.5}}", "{id: zero_mean_unit_variance}"]
+)
+def test_another_end_than_published_cannot_be_compared(copy, step):
+    directory = with_another_end(copy("onnx"), step)
+    segmenter = load(directory, computing=FLOAT32)
+    with pytest.raises(ModelError, match=r"cannot be compared.*leave `check_test` out"):
+        reproduction.check(segmenter, directory)
+
+
+def with_another_end(directory, step):
+    """The package says that step, and ``model.json`` what the network needs."""
+    path = directory / "rdf.yaml"
+    path.write_text(path.read_text().replace("- id: sigmoid", f"- {step}"))
+    (directory / "model.json").write_text('{"postprocessing": [{"id": "sigmoid"}]}')
+    return directory
+
+
+def test_what_cannot_be_compared_is_packed_and_said(copy, tmp_path):
+    directory = with_another_end(copy("onnx"), "{id: zero_mean_unit_variance}")
+    output = run(package, directory, "--output", tmp_path / "model.tar.gz").output
+    assert "not compared" in output
+    assert "leave UNET_CHECK_TEST out" in output
+    assert (tmp_path / "model.tar.gz").is_file()
 
 
 def test_a_zip_is_packed_unpacked_and_prepared(copy, tmp_path):

@@ -158,11 +158,19 @@ def test_without_a_description_nothing_changes(tmp_path):
     assert ModelSpec.read(tmp_path) == ModelSpec()
 
 
-def test_sizes_and_halo(write):
-    found = package.read(write())
-    taken, (_, given) = found._input(None), found._output(None)
-    assert (taken.sizes["y"].least, taken.sizes["y"].step) == (32, 16)
-    assert given.halo == {"y": 8, "x": 8}
+@pytest.mark.parametrize(
+    ("shape", "channels"),
+    [
+        ([1, 3, 32, 32], 3),
+        ({"min": [1, 2, 32, 32], "step": [0, 0, 16, 16]}, 2),
+        ({"reference_tensor": "raw", "scale": [1, 1, 1, 1], "offset": [0, 0, 0, 0]}, 1),
+        ({"reference_tensor": "raw", "scale": [1, None, 1, 1], "offset": [0, 2, 0, 0]}, 4),
+        ({"reference_tensor": "raw", "scale": [1], "offset": [0]}, 1),
+    ],
+)
+def test_channels_of_0_4(write, shape, channels):
+    _, given = package.read(write(OLD, {"outputs.0.shape": shape}))._output(None)
+    assert given.channels == channels
 
 
 def test_model_json_replaces_entries(write):
@@ -358,6 +366,25 @@ def test_the_output_that_is_an_image(write, caplog, kind, port):
     assert "outputs are scores (bc), mask (bcyx); mask is taken" in caplog.text
 
 
+BOTH = {
+    "onnx": {"source": "weights.onnx"},
+    "tensorflow_saved_model_bundle": {"source": "weights.zip"},
+}
+
+
+def test_the_output_must_be_said_where_weights_know_it_differently(write):
+    """`model_filename` may name either of them."""
+    directory = write(OLD, {"outputs": TWO, "weights": BOTH})
+    with pytest.raises(ModelError, match=r'^rdf\.yaml: .*"output": "mask", or 1, in model\.json'):
+        ModelSpec.read(directory)
+    (directory / "model.json").write_text('{"output": "mask"}')
+    assert ModelSpec.read(directory).ports.output == "mask"
+
+
+def test_the_only_output_is_taken_of_any_weights(write):
+    assert ModelSpec.read(write(OLD, {"weights": BOTH})).ports.output is None
+
+
 def test_model_json_names_another_output(write):
     directory = write(OLD, {"outputs": [{**OLD["outputs"][0], "name": "other"}, *TWO[1:]]})
     (directory / "model.json").write_text('{"output": "mask"}')
@@ -453,6 +480,34 @@ def test_a_test_is_never_unpickled(write):
         ModelSpec.read(with_test(write, array))
 
 
+@pytest.mark.parametrize("header", [b"{'descr': ", b"  1\n 2\n", b"(("])
+def test_a_test_with_a_malformed_header_is_refused(write, header):
+    """numpy parses it as Python, and raises whatever that raises."""
+    directory = with_test(write, np.zeros((1, 1, 2, 2), "f4"))
+    start = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    (directory / "in.npy").write_bytes(start + header)
+    with pytest.raises(ModelError, match=r"in\.npy cannot be read"):
+        ModelSpec.read(directory)
+
+
+def published(write, *, taken=True, given=True):
+    """A package that names test tensors, of which only the input came with it."""
+    changes = {"test_inputs": ["in.npy"] if taken else [], "test_outputs": ["out.npy"] * given}
+    directory = write(OLD, changes)
+    np.save(directory / "in.npy", np.zeros((1, 1, 2, 2), "u1"))
+    return package.read(directory)
+
+
+def test_no_test_is_none(write):
+    assert published(write, taken=False, given=False).test() is None
+
+
+@pytest.mark.parametrize("ends", [{}, {"given": False}, {"taken": False}])
+def test_a_test_that_is_not_whole_is_refused(write, ends):
+    with pytest.raises(ModelError, match=r"the test tensor of (mask|raw) is not in the package"):
+        published(write, **ends).test()
+
+
 # --- YAML
 
 
@@ -483,6 +538,9 @@ def test_yaml_is_read_by_its_core_schema():
         b"- a",
         b"",
         b"[" * 100_000,
+        b"- " * 100_000,
+        b"{a: " * 50_000,
+        b"a: " + b"[" * document.MAX_DEPTH + b"]" * document.MAX_DEPTH,
         b"a: " + b"9" * 5000,
         b"a: 1\n---\nb: 2",
     ],
@@ -512,6 +570,21 @@ def test_what_is_named_a_million_times_is_not_written_out(write):
         with pytest.raises(ModelError) as refusal:
             ModelSpec.read(directory)
         assert len(str(refusal.value)) < 1000
+
+
+def test_libyaml_reads_it():
+    """The parser in Python takes seconds for as much as a description may have."""
+    assert issubclass(document._Loader, yaml.CSafeLoader)
+
+
+def test_a_description_is_parsed_once(write, monkeypatch):
+    directory = write()
+    described = package.read(directory).described
+    monkeypatch.delattr(yaml, "load")
+    assert package.read(directory).described is described
+    monkeypatch.undo()
+    write(OLD, {"name": "other"})
+    assert package.read(directory).described["name"] == "other"
 
 
 def test_a_description_that_is_too_large_is_not_read(write):
@@ -597,6 +670,7 @@ def test_weights_that_cannot_be_served_are_refused(write, weights, message):
 
 # --- zips of SavedModels
 
+KIND = "tensorflow_saved_model_bundle"
 FILES = {"saved_model.pb": b"graph", "variables/variables.index": b"weights"}
 
 
@@ -606,7 +680,7 @@ def zipped(write, monkeypatch, tmp_path_factory):
     monkeypatch.setattr(bundle.tempfile, "tempdir", str(tmp_path_factory.mktemp("tmp")))
 
     def make(files, **options):
-        directory = write(OLD, {"weights": {"tensorflow_saved_model_bundle": {"source": "w.zip"}}})
+        directory = write(OLD, {"weights": {KIND: {"source": "w.zip"}}})
         with zipfile.ZipFile(directory / "w.zip", "w", **options) as archive:
             for name, content in files.items():
                 archive.writestr(name, content)
@@ -636,6 +710,39 @@ def test_a_zip_is_unpacked_beside_it_once_and_for_all(zipped):
     zipped({**FILES, "saved_model.pb": b"another"})
     assert artifacts.find(directory) != directory / "w"
     package.unpack_beside(directory)
+    assert (artifacts.find(directory) / "saved_model.pb").read_bytes() == b"another"
+
+
+def test_a_zip_is_verified_before_and_after_it_is_unpacked_beside(zipped, write):
+    directory = zipped(FILES)
+    right = sha256((directory / "w.zip").read_bytes())
+
+    def declare(digest):
+        return write(OLD, {"weights": {KIND: {"source": "w.zip", "sha256": digest}}})
+
+    declare("0" * 64)
+    with pytest.raises(ModelError, match=r"^rdf\.yaml: w\.zip has sha256 .* and not 000"):
+        package.unpack_beside(directory)
+    assert not (directory / "w").exists()
+    declare(right)
+    package.unpack_beside(directory)
+    assert artifacts.find(directory) == directory / "w"
+    declare("0" * 64)
+    with pytest.raises(ModelError, match=r"w\.zip has sha256"):
+        artifacts.find(directory)
+    (directory / "w.zip").unlink()
+    with pytest.raises(ModelError, match=r"'w\.zip' is not in the package"):
+        artifacts.find(directory)
+    declare(right)
+    assert artifacts.find(directory) == directory / "w"
+
+
+def test_what_was_unpacked_of_another_zip_is_not_served(zipped, write):
+    directory = zipped(FILES)
+    package.unpack_beside(directory)
+    zipped({**FILES, "saved_model.pb": b"another"})
+    right = sha256((directory / "w.zip").read_bytes())
+    write(OLD, {"weights": {KIND: {"source": "w.zip", "sha256": right}}})
     assert (artifacts.find(directory) / "saved_model.pb").read_bytes() == b"another"
 
 

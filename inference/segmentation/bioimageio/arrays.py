@@ -43,7 +43,9 @@ def existing(directory: Path, tensor: Tensor) -> np.ndarray:
     """As ``read``, of a test tensor that came with the package."""
     array = read(directory, tensor)
     if array is None:
-        raise ModelError(f"the test tensor of {tensor.name} is not in the package")
+        raise ModelError(
+            f"the test tensor of {tensor.name} is not in the package; save it with all of its files"
+        )
     return array
 
 

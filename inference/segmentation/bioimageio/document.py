@@ -105,9 +105,8 @@ def is_number(value: Any) -> bool:
     return is_real and abs(value) < 1e300 and math.isfinite(value)
 
 
-_SafeLoader: Any = getattr(
-    yaml, "CSafeLoader", yaml.SafeLoader
-)  # of libyaml: several times as fast
+# of libyaml, where PyYAML has it: several times as fast
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class _Loader(_SafeLoader):
