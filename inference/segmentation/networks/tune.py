@@ -113,7 +113,7 @@ def tune(
     name, engine = _engine_for(source, (computing or Computing()).engine)
     trial = _Trial(source, computing or Computing(), threshold, meaning, name, engine)
     network = trial.fastest()
-    _check_values(network, source.ends, meaning)
+    check_values(network, source.ends, meaning)
     return network
 
 
@@ -182,11 +182,12 @@ class _Trial:
         return share >= AGREEMENT and difference <= MEAN_DIFFERENCE, sentence
 
 
-def _check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
+def check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
     """Refuse a network whose values are no probabilities, if its layers do not say that they are.
 
     Raises:
-        ModelError: it gives other values than 0–1.
+        ModelError: it fails, gives other values than 0–1, or probabilities of several classes that
+            may overlap or not.
     """
     if meaning.activation or meaning.labels or ends.activation in (SIGMOID, SOFTMAX):
         return

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from ..errors import ModelError
 from ..images import Images
 from ..networks import calling, meaning
-from ..networks.network import try_out
+from ..networks.tune import check_values
 from ..spec import ModelSpec
 from .segmenter import Segmenter, TileSettings, prepare
 
@@ -61,7 +61,6 @@ def _made(model: Any, channels: int, spec: ModelSpec, **tiles: Unpack[TileSettin
     called = calling.network(model, channels, logits=bool(spec.postprocessing))
     found = meaning.of(called, spec)
     network = found.around(called, called.description)
-    cells = found.preprocessing.of_intensities(calling.picture(called))
-    try_out(network, cells, "a picture of cells")
+    check_values(network, called.ends, found)
     segmenter = prepare(network, replace(spec, multilabel=found.multilabel), **tiles)
     return replace(segmenter, preprocessing=found.preprocessing)
