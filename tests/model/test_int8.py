@@ -1,5 +1,6 @@
 """Graphs in int8: calibrated on images, kept where they are as good, and served when asked for."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from segmentation.errors import SettingsError
 from segmentation.networks import probe
 from segmentation.networks.conversion import store
 from segmentation.networks.tune import Computing, tune
+from segmentation.running.segmenter import load
 from support import tiny_models
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +76,15 @@ def test_a_model_without_one_cannot_be_served_so(tmp_path):
     source = artifacts.load(tiny_models.save(tiny_models.identity(), tmp_path))
     with pytest.raises(SettingsError, match=r"`precision` is int8, in which .*prepare\.py --int8"):
         tune(source, Computing(precision="int8"))
+
+
+def test_one_that_was_calibrated_on_other_intensities_is_not_used(prepared, tmp_path):
+    model_dir = shutil.copytree(prepared[0], tmp_path / "model")
+    load(model_dir, computing=Computing(precision="int8"))
+    spec = {"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 255}}]}
+    (model_dir / "model.json").write_text(json.dumps(spec))
+    with pytest.raises(SettingsError, match=r"`precision` is int8, in which .* cannot be run"):
+        load(model_dir, computing=Computing(precision="int8"))
 
 
 def test_one_of_another_network_is_refused(prepared, tmp_path):

@@ -109,6 +109,7 @@ class Source(Description):
         graph: an ``openvino.Model`` from float32 (N, H, W, C) intensities to float32 (N, H, W, K)
             probabilities; None where it could not be converted.
         int8: such a graph in int8, where it was prepared with one, or None.
+        int8_for: the preprocessing of the images that it was calibrated on.
         unconverted: why there is no graph, or empty.
         load: gives a Keras model, or what is called like one, for TensorFlow to run; None where it
             cannot run this kind of artifact.
@@ -118,6 +119,7 @@ class Source(Description):
     form: Form | None = None
     graph: Any = None
     int8: Any = None
+    int8_for: str = ""
     unconverted: str = ""
     load: Callable[[], Callable[..., Any]] | None = None
     assumed: tuple[str, ...] = ()

@@ -86,6 +86,13 @@ def make(
         SettingsError: it cannot be run as these arguments want it.
     """
     found = meaning.of(source, spec)
+    if source.int8 is not None and source.int8_for != str(found.preprocessing):
+        logger.warning(
+            "%s: its graph in int8 was calibrated on images of another preprocessing, and is not "
+            "used: prepare it again",
+            source.name,
+        )
+        source = replace(source, int8=None)
     network = tune(source, computing, spec.threshold, found)
     spec = replace(spec, multilabel=found.multilabel)
     return replace(prepare(network, spec, **tiles), preprocessing=found.preprocessing)

@@ -75,6 +75,7 @@ def _calibrate(graph: Path, segmenter: Segmenter, pictures: list[Images]) -> Non
         subprocess.run(
             [*map(str, command), str(graph / store.INT8)], check=True, stdout=subprocess.DEVNULL
         )
+    store.write_calibration(graph, str(segmenter.preprocessing))
 
 
 def _sample(segmenter: Segmenter, picture: Images) -> np.ndarray:

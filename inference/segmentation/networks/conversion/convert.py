@@ -46,6 +46,7 @@ class Conversion:
         notes: how it was made and checked, for the log.
         assumed: what the artifact does not tell, and was taken for granted, for the log.
         int8: a graph that computes nearly the same in int8; None: there is none.
+        int8_for: the preprocessing of the images that it was calibrated on.
     """
 
     description: Description
@@ -55,6 +56,7 @@ class Conversion:
     notes: tuple[str, ...]
     assumed: tuple[str, ...] = ()
     int8: ov.Model | None = None
+    int8_for: str = ""
 
 
 def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> Conversion:

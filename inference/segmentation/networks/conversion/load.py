@@ -194,6 +194,7 @@ def _of(conversion: Conversion, loader: Callable[[], Any] | None) -> Source:
         form=conversion.form,
         graph=conversion.graph,
         int8=conversion.int8,
+        int8_for=conversion.int8_for,
         unconverted=conversion.unconverted,
         load=loader,
         assumed=conversion.assumed,

@@ -3,6 +3,7 @@
     graph.xml, graph.bin    the graph, in OpenVINO's own format; missing where there is none
     graph.json              what it was made of, by which versions, and what is known of it
     int8.xml, int8.bin      the graph in int8, where ``prepare.py --int8`` made one
+    int8.json               the preprocessing of the images that it was calibrated on
 
 They lie beside an artifact, where ``scripts/models/prepare.py`` put them, or in a cache folder.
 """
@@ -37,9 +38,9 @@ from . import architecture, describe, graphs, readers, rounding, saved_model
 from .convert import Conversion
 
 XML, JSON = "graph.xml", "graph.json"
-INT8 = "int8.xml"
+INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 3  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 4  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
@@ -143,7 +144,7 @@ def read(folder: Path, wanted: str, name: str) -> Conversion | None:
         return None
     try:
         return _parsed(folder, known, name)
-    except (KeyError, TypeError, ValueError, RuntimeError) as exc:
+    except (KeyError, TypeError, ValueError, OSError, RuntimeError) as exc:
         raise ModelError(f"{folder.name} is broken: {readers.in_a_line(exc)}; {REMEDY}") from exc
 
 
@@ -151,6 +152,7 @@ def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
     told = known["description"]
     geometry, ends = _geometry(told["geometry"]), _ends(told["ends"])
     graph = int8 = None
+    int8_for = ""
     if known["unconverted"]:
         described = Description(
             name,
@@ -168,9 +170,12 @@ def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
             int8, also = _read_graph(folder / INT8, name, geometry, ends)
             if also != described:
                 raise ValueError(f"{INT8} is of another network than {XML}")
+            int8_for = _calibrated_on(folder)
     notes, assumed = (tuple(map(str, known[key])) for key in ("notes", "assumed"))
     reason = str(known["unconverted"])
-    return Conversion(described, _form(known["form"]), graph, reason, notes, assumed, int8)
+    return Conversion(
+        described, _form(known["form"]), graph, reason, notes, assumed, int8, int8_for
+    )
 
 
 def _read_graph(
@@ -180,6 +185,16 @@ def _read_graph(
     described = describe.of_graph(graph, name, geometry, ends)
     _check_size(graph, described)
     return graph, described
+
+
+def write_calibration(folder: Path, preprocessing: str) -> None:
+    """Remember of which images the graph in int8 was calibrated."""
+    (folder / INT8_JSON).write_text(json.dumps({"preprocessing": preprocessing}) + "\n")
+
+
+def _calibrated_on(folder: Path) -> str:
+    with (folder / INT8_JSON).open("rb") as file:
+        return str(json.loads(file.read(MAX_JSON))["preprocessing"])
 
 
 def remove_int8(folder: Path) -> None:
