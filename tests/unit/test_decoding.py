@@ -2,11 +2,13 @@
 
 import contextlib
 import gc
+import io
 import os
 
 import numpy as np
 import orjson
 import pytest
+import tifffile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -288,3 +290,20 @@ def test_garbage_is_collected_again_after_decoding():
         with contextlib.suppress(RequestError):
             decode(body, JSON, MAX_PIXELS)
         assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "settings"),
+    [
+        ((8, 9, 5), "uint8", {"photometric": "rgb"}),
+        ((8, 9, 6), "uint8", {"photometric": "minisblack"}),
+        ((8, 9, 2), "uint16", {"photometric": "minisblack"}),
+        ((4, 8, 9), "uint16", {"photometric": "minisblack", "planarconfig": "separate"}),
+        ((3, 8, 9), "uint16", {"photometric": "rgb", "planarconfig": "separate"}),
+    ],
+)
+def test_channels_that_would_be_left_out_are_refused(shape, dtype, settings):
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.ones(shape, dtype), **({"planarconfig": "contig"} | settings))
+    with pytest.raises(RequestError, match="application/x-npy"):
+        decode(file.getvalue(), "image/tiff", 10**6)

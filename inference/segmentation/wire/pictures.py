@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image, ImageSequence
 
 from ..answers import Prediction
+from ..channels import MAX_CHANNELS
 from ..errors import NotAcceptable, OutOfMemory, RequestError
 from ..images import EIGHT_BITS, Images, check_memory, check_size, from_array, times
 from . import media_types
@@ -18,6 +19,8 @@ from .format import Format, sniffed
 
 READABLE_MODES = ("1", "L", "LA", "RGB", "RGBA", "F", "I;16", "I;16B", "I;16L", "I;16N")
 JPEG_QUALITY = 95
+BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, PLANAR_CONFIGURATION = 258, 277, 284  # tags of TIFF
+SEPARATE = 2  # planes, of the last one
 STRIP_ROWS = 512
 
 # The check of the size is ours: made before decoding, with our own message.
@@ -187,7 +190,11 @@ def _open(body: bytes, media_type: str, formats: Sequence[Format]) -> tuple[Form
     try:
         return file_format, Image.open(io.BytesIO(body), formats=[file_format.name])
     except Image.UnidentifiedImageError as exc:
-        raise _no_picture(body, media_type, formats) from exc
+        raise RequestError(
+            f"body is damaged, or a {file_format.name} of a kind that is not read: gray and colour "
+            f"of 8 bits, gray of 1 and 16 bits and float gray are; convert it, or send "
+            f"application/x-npy, for up to {MAX_CHANNELS} channels"
+        ) from exc
 
 
 def _no_picture(body: bytes, media_type: str, formats: Sequence[Format]) -> RequestError:
@@ -217,6 +224,7 @@ def _planes(image: Image.Image, pages: int, max_pixels: int) -> list[np.ndarray]
 
 def _plane(image: Image.Image) -> np.ndarray:
     """One page -> (H, W) or (H, W, 2 to 4); bool, uint8, uint16 or float32."""
+    _check_samples(image)
     if image.mode in ("P", "PA"):
         image = image.convert("RGBA")
         colors = np.asarray(image)[..., :3]
@@ -231,6 +239,20 @@ def _plane(image: Image.Image) -> np.ndarray:
         )
     pixels = _array(image)
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _check_samples(image: Image.Image) -> None:
+    """Refuse TIFFs of which Pillow would leave channels out, or take bytes for others."""
+    tags = getattr(image, "tag_v2", None)
+    if tags is None:
+        return
+    stored, bits = tags.get(SAMPLES_PER_PIXEL, 1), max(tags.get(BITS_PER_SAMPLE, (1,)))
+    planar = stored > 1 and tags.get(PLANAR_CONFIGURATION) == SEPARATE
+    if stored != len(image.getbands()) or (planar and bits != 8):
+        raise RequestError(
+            f"TIFF has {stored} channels of {bits} bits{', in planes' * planar}; up to 4 channels "
+            "of 8 bits are read of colour; send others as application/x-npy"
+        )
 
 
 def _array(image: Image.Image) -> np.ndarray:
