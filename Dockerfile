@@ -18,7 +18,7 @@ ARG REQUIREMENTS=requirements.txt
 COPY ${REQUIREMENTS} /build/requirements.txt
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /build/requirements.txt
-# What serving never reads: headers, libclang, tests, OpenVINO's plugins for other devices and its readers
+# What serving never reads: headers, stubs for type checkers, libclang, tests, OpenVINO's plugins for other devices and its readers
 # of other formats, and symbols that only debuggers use.
 WORKDIR /opt/venv/lib/python3.11/site-packages
 RUN rm -r tensorflow/include clang openvino/include openvino/cmake openvino/libs/cache.json \
@@ -26,6 +26,7 @@ RUN rm -r tensorflow/include clang openvino/include openvino/cmake openvino/libs
       openvino/libs/libopenvino_hetero_plugin.so openvino/libs/libopenvino_pytorch_* \
       openvino/libs/libopenvino_paddle_* openvino/libs/libopenvino_jax_* openvino/libs/libopenvino_gguf_* \
  && find . -type d -name tests -prune -exec rm -rf {} + \
+ && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete \
  && find tensorflow -name '*.so*' -size +1M -exec strip --strip-unneeded {} +
 
 COPY inference/ /home/model-server/

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.container
 MB = 1 << 20
 GRAY = np.array([[0, 127, 128, 255]], np.uint8)
 RGB = np.stack([GRAY, GRAY, GRAY], axis=-1)
+COLOURED = np.stack([GRAY, GRAY, 255 - GRAY], axis=-1)
 MASK = [[0, 0, 255, 255]]
 CLASSES = [[0, 4, 4, 4]]
 # the process of a model, which MMS started, with its worker
@@ -95,7 +96,8 @@ def test_models_come_and_go(start):
         assert mask(container, "rgb", RGB) == MASK
         assert mask(container, "five", GRAY) == CLASSES
         assert set(np.unique(mask(container, "unet", RGB))) <= {0, 1}
-        assert "takes 3 channels" in ask(container, "rgb", GRAY).json()["message"]
+        assert mask(container, "rgb", GRAY) == MASK  # gray is each of the channels
+        assert "takes 1 channel" in ask(container, "gray", COLOURED).json()["message"]
 
         before = container.memory()
         assert unload(container, "unet") == 200
