@@ -204,6 +204,6 @@ def test_a_u_net_as_pytorch_exports_it(tmp_path, caplog):
     with np.load(tmp_path / "expected.npz") as expected:
         images, logits = expected["x"], expected["p"]
     segmenter = load(tmp_path, computing=FLOAT32)
-    assert "gives logits, and softmax" in caplog.text
+    assert "taken to give logits, and softmax" in caplog.text
     assert segmenter.network.geometry.stride == 4
     np.testing.assert_allclose(segmenter.network.run(images), softmax(logits), atol=1e-5)
