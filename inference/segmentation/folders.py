@@ -1,6 +1,11 @@
-"""Where in an archive a model lies: people pack a folder, or a folder in a folder."""
+"""Where in an archive a model lies, as people pack a folder, or a folder in a folder; and how large
+the files are that describe it.
+"""
 
+import stat
 from pathlib import Path
+
+from .errors import ModelError
 
 CODE = "code"  # of the user; never a model
 DEEPEST = 4  # folders that are looked into, each the only one of the one before
@@ -33,3 +38,21 @@ def _only_folder(folder: Path) -> Path | None:
     if len(folders) != 1 or folders[0].name.isdecimal():
         return None
     return folders[0]
+
+
+def size_of(path: Path, rule: str) -> int:
+    """How many bytes a file has that describes a model.
+
+    Args:
+        rule: what it must be, for messages.
+
+    Raises:
+        ModelError: it is no regular file.
+    """
+    try:
+        status = path.stat()
+    except OSError as exc:  # a link to nowhere, or what this user may not see
+        raise ModelError(f"{path.name} cannot be read: {exc.strerror}; {rule}") from exc
+    if not stat.S_ISREG(status.st_mode):
+        raise ModelError(f"{path.name} is no regular file; {rule}")
+    return status.st_size

@@ -15,7 +15,6 @@ import difflib
 import json
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,20 +149,15 @@ def _content(path: Path) -> bytes | None:
     """
     if not os.path.lexists(path):
         return None
-    try:
-        status = path.stat()
-    except OSError as exc:  # a link to nowhere, or what this user may not see
-        raise ModelError(f"{FILE_NAME} cannot be read: {exc.strerror}; {RULE}") from exc
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{FILE_NAME} is no regular file; {RULE}")
-    if status.st_size <= MAX_ARCHITECTURE_BYTES:
+    size = folders.size_of(path, RULE)
+    if size <= MAX_ARCHITECTURE_BYTES:
         content = path.read_bytes()
         with contextlib.suppress(ValueError, RecursionError):
             if is_architecture(json.loads(content.decode("utf-8-sig"))):
                 return None
         if len(content) <= MAX_BYTES:
             return content
-    raise ModelError(f"{FILE_NAME} has {status.st_size:,} bytes; it may have {MAX_BYTES:,}; {RULE}")
+    raise ModelError(f"{FILE_NAME} has {size:,} bytes; it may have {MAX_BYTES:,}; {RULE}")
 
 
 def is_architecture(entries: Any) -> bool:

@@ -40,7 +40,7 @@ ROOMS = {
         "segmentation.errors",
     },
     "segmentation.bioimageio": {"segmentation.folders", "segmentation.errors"},
-    "segmentation.folders": set(),
+    "segmentation.folders": {"segmentation.errors"},
     "segmentation.artifacts": {
         "segmentation.folders",
         "segmentation.bioimageio",

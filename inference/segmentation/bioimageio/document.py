@@ -9,13 +9,13 @@ import math
 import os
 import re
 import reprlib
-import stat
 from collections.abc import Callable, Hashable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
 import yaml
 
+from .. import folders
 from ..errors import ModelError
 
 FILE_NAMES = ("rdf.yaml", "bioimageio.yaml")
@@ -51,16 +51,9 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: it is no regular file, larger than MAX_BYTES, no YAML, or no mapping.
     """
-    try:
-        status = path.stat()
-    except OSError as exc:  # a link to nowhere, or what this user may not see
-        raise ModelError(f"{path.name} cannot be read: {exc.strerror}; {RULE}") from exc
-    if not stat.S_ISREG(status.st_mode):
-        raise ModelError(f"{path.name} is no regular file; {RULE}")
-    if status.st_size > MAX_BYTES:
-        raise ModelError(
-            f"{path.name} has {status.st_size:,} bytes; it may have {MAX_BYTES:,}; {RULE}"
-        )
+    size = folders.size_of(path, RULE)
+    if size > MAX_BYTES:
+        raise ModelError(f"{path.name} has {size:,} bytes; it may have {MAX_BYTES:,}; {RULE}")
     return parse(path.read_bytes(), path.name)
 
 

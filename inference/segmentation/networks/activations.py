@@ -3,6 +3,12 @@
 import numpy as np
 
 SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
+ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precision
+
+
+def may_be_probabilities(low: float, high: float) -> bool:
+    """Whether numbers from the one to the other are probabilities, but for rounding."""
+    return low >= -ROUNDING and high <= 1 + ROUNDING
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -13,13 +13,13 @@ import numpy as np
 
 from ..errors import ModelError
 from . import probe
+from .activations import may_be_probabilities
 from .network import Description, Ends, Geometry, in_batches
 
 logger = logging.getLogger(__name__)
 
 STRIDES = tuple(2**power for power in range(8))  # that are tried
 MAX_REASON = 300  # letters
-ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precision
 KERAS = ("keras", "tf_keras")
 RULE = (
     "what model_fn returns is called with float32 (N, H, W, C) and must give (N, H, W, K) "
@@ -65,7 +65,7 @@ class CalledNetwork(Description):
         low, high = float(values.min()), float(values.max())
         if not np.isfinite([low, high]).all():
             raise ModelError(f"{self.name} gives NaN or infinity; {RULE}; mend model_fn")
-        if not self.logits and (low < -ROUNDING or high > 1 + ROUNDING):
+        if not self.logits and not may_be_probabilities(low, high):
             raise ModelError(
                 f"{self.name} gives values from {low:.3g} to {high:.3g}; probabilities are 0–1; if "
                 'they are logits, say so in model.json: "postprocessing": [{"id": "sigmoid"}], or '

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import ModelError, SettingsError
 from ..preprocessing import NOTHING, Preprocessing
 from . import hardware, probe
-from .activations import SIGMOID, SOFTMAX
+from .activations import SIGMOID, SOFTMAX, may_be_probabilities
 from .hardware import FLOAT32
 from .meaning import Meaning
 from .network import Ends, Network, Source, round_up, try_out
@@ -31,7 +31,6 @@ AUTO = "auto"
 AGREEMENT = 0.999  # of a picture's pixels, for 16 bits in place of 32
 MEAN_DIFFERENCE = 0.01  # of its probabilities, at most
 SUM = 0.02  # how far from 1 the sum of the probabilities of all classes may be
-ROUNDING = 0.01  # how far from 0–1 the probabilities of a network of 16 bits may be
 
 
 class Engine(Protocol):
@@ -194,7 +193,7 @@ def check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
     picture = meaning.preprocessing.of_intensities(next(_pictures(network)))
     values = try_out(network, picture, "a picture of cells")
     low, high = float(values.min()), float(values.max())
-    if low < -ROUNDING or high > 1 + ROUNDING:
+    if not may_be_probabilities(low, high):
         raise ModelError(
             f"{network.name} gives values from {low:.3g} to {high:.3g} for a picture of cells; "
             "probabilities are 0–1; if they are logits, say so in model.json: "

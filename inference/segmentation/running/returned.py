@@ -14,6 +14,7 @@ from ..answers import ANSWERS, FOREGROUND, Answer, Mask, Prediction
 from ..channels import looks_like_channels, times
 from ..errors import ModelError, RequestError
 from ..images import Images
+from ..networks.activations import may_be_probabilities
 from ..spec import ModelSpec
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,6 @@ RULE = (
     "it must return probabilities as floats, (N, H, W, K), (H, W, K), (N, H, W) or (H, W), or a "
     "mask of whole numbers, (N, H, W) or (H, W); what is neither needs an output_fn, too"
 )
-ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precision
 
 
 class Reading(NamedTuple):
@@ -128,7 +128,7 @@ def _probabilities(values: np.ndarray) -> np.ndarray:
     low, high = float(values.min()), float(values.max())
     if not np.isfinite([low, high]).all():
         raise ModelError(f"predict_fn returned NaN or infinity; {RULE}")
-    if low < -ROUNDING or high > 1 + ROUNDING:
+    if not may_be_probabilities(low, high):
         raise ModelError(
             f"predict_fn returned floats from {low:.3g} to {high:.3g}; probabilities are 0–1; "
             "apply sigmoid or softmax to logits, and return a finished mask as uint8"
