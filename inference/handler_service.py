@@ -34,7 +34,7 @@ from segmentation import artifacts
 from segmentation.answers import Prediction
 from segmentation.images import Images
 from segmentation.running.segmenter import Segmenter
-from serving import contract, load_errors, logs, requirements
+from serving import contract, load_errors, logs, remarks, requirements
 from serving.headers import header
 from serving.request_log import Record
 from serving.settings import Settings, named
@@ -94,9 +94,17 @@ class UNetTransformer(Transformer):
             result = super()._run_handler_function(func, *arguments)
         if isinstance(result, Images):
             self._record.note(shape=result.pixels.shape)
+            self._remark(result)
         if isinstance(result, Prediction):
             self._record.note(tiles=result.tiles)
+            self._remark(result.images)
         return result
+
+    def _remark(self, images: Images) -> None:
+        """Say what was assumed to read the images, in the log and in the answer."""
+        self._record.note(assumed=images.assumed or None)
+        stack = "".join(axis for axis, _ in images.calibration.stack)
+        remarks.add(self._context, images.assumed, f"{stack}YX" if stack else "")
 
     def _runs(self, model: Any) -> bool:
         """Whether a model is run here: what functions of the user alone run may be anything."""

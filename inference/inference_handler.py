@@ -20,7 +20,7 @@ import numpy as np
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 
 from segmentation import artifacts, machine
-from segmentation.answers import ANSWERS, Prediction
+from segmentation.answers import ANSWERS, Mask, Prediction
 from segmentation.errors import ModelError, NotAcceptable, RequestError
 from segmentation.images import Images, as_given
 from segmentation.networks import calling
@@ -34,9 +34,11 @@ from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, TileSettings, make
 from segmentation.spec import ModelSpec
 from segmentation.wire import options
-from segmentation.wire.decoding import decode
+from segmentation.wire.decoding import read
 from segmentation.wire.encoding import encode
 from segmentation.wire.media_types import JSON, NPY, PNG
+from segmentation.wire.options import Options
+from serving.contract import FORM_HEADER, QUERY_HEADER
 from serving.headers import CUSTOM_ATTRIBUTES, header
 from serving.settings import MEGABYTE, Settings
 
@@ -67,9 +69,11 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         Raises:
             RequestError: or one of its kinds; see ``segmentation.wire.decoding``.
         """
-        content_type = header(context, "content-type") or content_type
-        self._images = decode(input_data, content_type, self._settings.max_pixels)
+        sent = header(context, FORM_HEADER) or header(context, "content-type") or content_type
+        images = read(input_data, sent, self._settings.max_pixels)
         _release(input_data)
+        wanted = _options(context, images)
+        self._images = images.with_range(wanted.range or self.spec_of(_model_dir(context)).range)
         return self._images
 
     def default_predict_fn(
@@ -87,12 +91,12 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             ModelError: the model of the user gives no probabilities.
             OutOfMemory: they need more memory than there is.
         """
-        wanted = options.parse(header(context, CUSTOM_ATTRIBUTES))
         images = data if isinstance(data, Images) else as_given(np.asarray(data), JSON)
+        wanted = _options(context, images)
         segmenter = self._segmenter(model, _model_dir(context), images, wanted.channels)
         network, spec = segmenter.network, segmenter.spec
         images = images.for_channels(network.channels, wanted.channels)
-        answer = ANSWERS[wanted.output].wanted(wanted.threshold, spec, network.classes)
+        answer = ANSWERS[wanted.output or Mask.name].wanted(wanted.threshold, spec, network.classes)
         return predict(segmenter, images, answer, wanted.augment)
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
@@ -170,14 +174,15 @@ class UNetInferenceHandler(DefaultInferenceHandler):
 
     def _as_ours(self, array: Any, context: Any) -> Prediction:
         """What the user's ``predict_fn`` returned, as if it were of ours."""
-        wanted = options.parse(header(context, CUSTOM_ATTRIBUTES))
-        if wanted.channels is not None or wanted.augment != 1:
+        wanted = _options(context, self._images)
+        if wanted.channels is not None or wanted.augment != 1 or wanted.range is not None:
             raise RequestError(
-                "channel, channels and augment are for the server's own predict_fn, and this model "
-                "has another one; leave them out"
+                "channel, channels, range and augment are for the server's own predict_fn, and "
+                "this model has another one; leave them out"
             )
         spec = self._spec or self.spec_of(_model_dir(context))
-        return returned.prediction(array, self._images, spec, wanted.output, wanted.threshold, JSON)
+        output = wanted.output or Mask.name
+        return returned.prediction(array, self._images, spec, output, wanted.threshold, JSON)
 
     def _segmenter(
         self,
@@ -257,6 +262,17 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             "batch_size": settings.batch_size,
             "workers": settings.workers or 1,
         }
+
+
+def _options(context: Any, images: Images | None) -> Options:
+    """What a request asks for, in its headers, its address and its body.
+
+    Raises:
+        RequestError: it cannot be read.
+    """
+    parameters = images.parameters if images else None
+    attributes, query = header(context, CUSTOM_ATTRIBUTES), header(context, QUERY_HEADER)
+    return options.parse(attributes, query, parameters)
 
 
 def _release(body: bytes | bytearray | str) -> None:

@@ -1,12 +1,14 @@
 """Which axis of an array holds channels, and how those that were sent become those of a model.
 
 A gray image suits a model of three channels, whose each it is then; a colour image suits a model of
-one where its colours are gray; an alpha channel is dropped where it is opaque. Everything else is
-the sender's to choose, and is never guessed.
+one where its colours are gray; an alpha channel is dropped, with a warning where it is not opaque.
+Channels that come first are known by the model's count. Everything else is the sender's to choose,
+and is never guessed.
 """
 
 import logging
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,41 +31,58 @@ def looks_like_channels(shape: tuple[int, ...]) -> bool:
     return len(shape) == 3 and (narrow or shape[-1] <= MAX_COLOUR_CHANNELS)
 
 
-def axes_of(shape: tuple[int, ...], channels: int, chosen: bool = False) -> str:
-    """The axes of an array that does not tell them itself.
+class Reading(NamedTuple):
+    """What the axes of an array are, and what was assumed for that; "" where nothing was."""
+
+    axes: str
+    assumed: str = ""
+
+
+def axes_of(shape: tuple[int, ...], channels: int, chosen: bool = False, told: str = "") -> Reading:
+    """The axes of images.
 
     Args:
         shape: of 2 to 4 axes.
         channels: of the model.
         chosen: whether the sender named channels, so that there are some.
-
-    Raises:
-        RequestError: it may as well be a stack as an image with its channels first.
+        told: by the file; "" where it tells none.
     """
-    if len(shape) != 3:
-        return {2: "HW", 4: "NHWC"}[len(shape)]
+    if told or len(shape) == 2:
+        return Reading(told or "HW")
+    if len(shape) == 4:
+        first = shape[-1] != channels == shape[1] and shape[-1] > MAX_CHANNELS
+        return _channels_first(shape, "NCHW") if first else Reading("NHWC")
     last = shape[-1]
     if last == channels:
-        return "HWC"
+        return Reading("HWC")
     if channels == 1 and not chosen:
         is_channels = last in (3, 4) or last <= MAX_CHANNELS < min(shape[:2])
     else:
         is_channels = last <= MAX_CHANNELS
     if is_channels:
-        return "HWC"
+        return Reading("HWC")
     if channels > 1 and shape[0] == channels:
-        raise RequestError(
-            f"array is {times(shape)}, which may be {channels} gray images, or one image with its "
-            f"channels first; send N×H×W×1 for the former, H×W×{channels} for the latter"
-        )
-    return "NHW"
+        return _channels_first(shape, "CHW")
+    if chosen and shape[0] <= MAX_CHANNELS:
+        return Reading("CHW")
+    return Reading("NHW")
+
+
+def _channels_first(shape: tuple[int, ...], axes: str) -> Reading:
+    count_ = shape[axes.index("C")]
+    stack = times((*shape, 1)) if axes == "CHW" else "N×H×W×C"
+    return Reading(
+        axes,
+        f"{times(shape)} was read as channels first, since the model takes {count_} channels; "
+        f"send {stack} if these are images of a stack",
+    )
 
 
 def likely_axes(shape: tuple[int, ...]) -> str:
     """The axes of an array that does not tell them itself, for a model that does not, either."""
     if len(shape) == 3:
         return "HWC" if looks_like_channels(shape) else "NHW"
-    return axes_of(shape, 1)
+    return axes_of(shape, 1).axes
 
 
 def check_chosen(chosen: Sequence[int], sent: int, channels: int, shape: Sequence[int]) -> None:
@@ -93,7 +112,20 @@ def as_slice(chosen: Sequence[int]) -> slice | None:
     return slice(chosen[0], chosen[-1] + 1, step)
 
 
-def fitting(pixels: np.ndarray, channels: int, white: float, shape: tuple[int, ...]) -> slice:
+class Fit(NamedTuple):
+    """The channels that a model takes, and what was assumed for that; "" where nothing was."""
+
+    taken: slice
+    assumed: str = ""
+
+
+def fitting(
+    pixels: np.ndarray,
+    channels: int,
+    white: float,
+    shape: tuple[int, ...],
+    alpha: bool | None = None,
+) -> Fit:
     """Which of the channels of images a model takes that wants another number of them.
 
     Where one is left and three are wanted, it is for the caller to repeat it.
@@ -103,26 +135,41 @@ def fitting(pixels: np.ndarray, channels: int, white: float, shape: tuple[int, .
         channels: of the model.
         white: the value of an opaque pixel of an alpha channel.
         shape: of the images as they were sent, for messages.
+        alpha: whether the last one is an alpha channel; None: it may be.
 
     Raises:
         RequestError: what they hold would be lost, or is not enough.
     """
     sent: int = pixels.shape[-1]
-    left = ALPHA.get(sent, sent)
-    if channels not in (1, 3) or sent > MAX_COLOUR_CHANNELS:
+    left = sent if alpha is False else ALPHA.get(sent, sent)
+    if channels not in (1, 3) or sent > MAX_COLOUR_CHANNELS or left not in (1, 3):
         raise RequestError(_wrong(shape, sent, channels))
+    assumed = ""
     if left < sent and not is_opaque(pixels, white):
-        raise RequestError(_transparent(shape, sent, channels))
+        if alpha is None:
+            raise RequestError(_transparent(shape, sent, channels))
+        assumed = (
+            "the image is partly transparent, and was read as stored, without its alpha channel: "
+            "flatten it on a background if that is what you see"
+        )
     if channels == 1 and left == RGB and not _is_gray(pixels):
         raise RequestError(_wrong(shape, sent, channels))
     if left < channels:
         logger.debug("a gray image is given to a network of 3 channels, as each of them")
-    return slice(0, min(left, channels))
+    return Fit(slice(0, min(left, channels)), assumed)
+
+
+def without_alpha(pixels: np.ndarray, white: float, alpha: bool | None) -> int:
+    """How many channels (N, H, W, C) has, but for one of opacity."""
+    sent: int = pixels.shape[-1]
+    if sent not in ALPHA or alpha is False:
+        return sent
+    return ALPHA[sent] if alpha or is_opaque(pixels, white) else sent
 
 
 def is_opaque(pixels: np.ndarray, white: float) -> bool:
     """Whether the last channel is white everywhere."""
-    return bool(pixels[..., -1].min() == white)
+    return bool(pixels[..., -1].min() >= white)
 
 
 def _is_gray(pixels: np.ndarray) -> bool:

@@ -1,28 +1,28 @@
 """The images of a request as an array, and the rules that every image must meet.
 
 An *intensity* is a number from 0, black, to 1, white; networks take float32 intensities. What
-images are stored as becomes intensities here, and nowhere else: uint8 / 255, uint16 / 65535, bool
-as 0 and 1, floats as they are. The exception is what code of the user makes for its own network
+images are stored as becomes intensities here, and nowhere else, by the range that they have
+(``depth``): uint8 / 255, uint16 / 65535, bool as 0 and 1, floats as they are, unless the file or
+the sender tells another one. The exception is what code of the user makes for its own network
 (``as_given``).
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from . import calibration, depth, machine
 from . import channels as of_channels
-from . import machine
 from .array_like import ArrayLike
-from .channels import ALPHA, count, looks_like_channels
-from .channels import MAX_COLOUR_CHANNELS as MAX_COLOUR_CHANNELS
-from .channels import times as times
+from .calibration import Calibration
+from .channels import count, looks_like_channels, times
+from .depth import EIGHT_BITS, UNIT, Range, RangeRule
 from .errors import OutOfMemory, PayloadTooLarge, RequestError
 
-SCALES = {np.dtype(np.uint8): 1 / 255, np.dtype(np.uint16): 1 / 65535, np.dtype(bool): 1.0}
-EIGHT_BITS = 255  # the largest value of 8 bits; text formats hold numbers from 0 to it
 # decoded, converted, the mask, and the mask encoded: a byte or two each
 BYTES_PER_VALUE = 6
 
@@ -33,28 +33,53 @@ class Images(ArrayLike):
     of ``pixels``, in the shape and the type that were sent.
 
     Attributes:
-        pixels: the array as decoded; uint8, uint16, bool or float32.
-        scale: the factor that makes intensities of ``pixels``.
-        axes: "HW", "HWC", "NHW" or "NHWC"; "" where only the model's channel count can tell.
+        pixels: the array as decoded, of numbers or bool.
+        range: which of the stored values are intensities 0 and 1; None where it is not settled
+            yet, and the type or the sender tells.
+        axes: "HW", "HWC", "NHW" or "NHWC"; with channels first "CHW" or "NCHW"; "" where only the
+            model's channel count can tell.
         media_type: what the request was, so that it can be answered in kind; "" of arrays.
         as_given: whether they are what the network takes, of any range, and no intensities.
+        text: whether they are numbers of a text, of which 255 is white.
+        alpha: whether the last of two or four channels is one of opacity; None: it may be.
+        clips: whether stored values may be outside of the range: they become 0 or 1.
+        percentiles: the range to be measured when the model's channels have been taken.
+        calibration: what the file tells beside the pixels.
+        parameters: the options that stood beside the images in the body, by their keys.
+        assumed: what had to be assumed to read them, in sentences for the sender.
         taken: which of the channels the model takes; None: all.
         repeats: how often the only one of these is repeated for it.
     """
 
     pixels: np.ndarray
-    scale: float
+    range: Range | None = None
     axes: str = ""
     media_type: str = ""
     as_given: bool = False
+    text: bool = False
+    alpha: bool | None = None
+    clips: bool = False
+    percentiles: RangeRule | None = None
+    calibration: Calibration = calibration.UNKNOWN
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    assumed: tuple[str, ...] = ()
     taken: slice | None = None
     repeats: int = 1
+
+    def with_range(self, wanted: RangeRule | None = None) -> "Images":
+        """The same images with their range settled: as wanted, else as the file tells, else as the
+        type does.
+
+        Raises:
+            RequestError: the values are outside of it, are no numbers, or nothing tells it.
+        """
+        return settled(self, wanted)
 
     def for_channels(self, channels: int, chosen: Sequence[int] | None = None) -> "Images":
         """The same images with their axes settled for a model of that many channels.
 
         A gray image suits a model of three channels, one whose colours are gray a model of one, and
-        an opaque alpha channel is dropped; see ``channels``.
+        an alpha channel is dropped, with a warning where it is not opaque; see ``channels``.
 
         Args:
             channels: of the model.
@@ -63,38 +88,49 @@ class Images(ArrayLike):
         Raises:
             RequestError: the array cannot be images of that many channels, or lacks a chosen one.
         """
-        axes = self.axes or of_channels.axes_of(self.pixels.shape, channels, chosen is not None)
-        images = replace(self, axes=axes)
+        reading = of_channels.axes_of(self.pixels.shape, channels, chosen is not None, self.axes)
+        images = replace(self, axes=reading.axes).noting(reading.assumed)
         sent = images.batch.shape[-1]
         if chosen is not None:
             of_channels.check_chosen(chosen, sent, channels, self.pixels.shape)
             images = images._only(chosen)
         elif sent != channels:
-            taken = of_channels.fitting(images.batch, channels, self._white, self.pixels.shape)
-            images = replace(images, taken=taken)
+            fit = of_channels.fitting(
+                images.batch, channels, self._settled.highest, self.pixels.shape, self.alpha
+            )
+            images = replace(images, taken=fit.taken).noting(fit.assumed)
+        if images.percentiles is not None:
+            images = images._ranging(images.percentiles.of(images.batch))
         return replace(images, repeats=channels // images.batch.shape[-1])
+
+    def noting(self, assumed: str) -> "Images":
+        """The same images with one more sentence about what was assumed; "" is none."""
+        return replace(self, assumed=(*self.assumed, assumed)) if assumed else self
+
+    def _ranging(self, found: Range) -> "Images":
+        """With a range that the sender wants; low values stay white where the file says so."""
+        inverts = self.range is not None and self.range.black > self.range.white
+        return replace(self, range=found.inverted if inverts else found, percentiles=None)
 
     def _only(self, chosen: Sequence[int]) -> "Images":
         taken = of_channels.as_slice(chosen)
         if taken is not None:
             return replace(self, taken=taken)
-        axes = self.axes.removesuffix("C") + "C"
-        pixels = self.pixels if self.axes == axes else self.pixels[..., None]
+        axes = self.axes.replace("C", "") + "C"
+        pixels = _channels_last(self.pixels, self.axes)
         return replace(self, pixels=pixels[..., list(chosen)], axes=axes)
 
     @property
     def channels(self) -> int:
         """How many were sent, as far as that can be told without a model; without opaque alpha."""
         batch = replace(self, axes=self.axes or of_channels.likely_axes(self.pixels.shape)).batch
-        sent = batch.shape[-1]
-        has_alpha = sent in ALPHA and of_channels.is_opaque(batch, self._white)
-        return ALPHA[sent] if has_alpha else sent
+        return of_channels.without_alpha(batch, self._settled.highest, self.alpha)
 
     @property
     def batch(self) -> np.ndarray:
         """The pixels as (N, H, W, C), a view. The axes must have been settled."""
-        pixels = self.pixels if self.axes.startswith("N") else self.pixels[None]
-        pixels = pixels if self.axes.endswith("C") else pixels[..., None]
+        pixels = _channels_last(self.pixels, self.axes)
+        pixels = pixels if self.stacked else pixels[None]
         pixels = pixels if self.taken is None else pixels[..., self.taken]
         if self.repeats == 1:
             return pixels
@@ -102,17 +138,24 @@ class Images(ArrayLike):
 
     def intensities(self, pixels: np.ndarray) -> np.ndarray:
         """Some of the pixels, of any shape, as float32 intensities; those as given as they are."""
-        return np.multiply(pixels, self.scale, dtype=np.float32, casting="unsafe")
+        black, scale = self._settled.black, self._settled.scale
+        if black:
+            values = np.subtract(pixels, black, dtype=np.float64).astype(np.float32)
+            values *= np.float32(scale)
+        else:
+            values = np.multiply(pixels, scale, dtype=np.float32, casting="unsafe")
+        return np.clip(values, 0, 1, out=values) if self.clips else values
 
     def eight_bits(self, pixels: np.ndarray) -> np.ndarray:
         """Some of the pixels, of any shape, as uint8 for a picture.
 
         Those as given go from black, the least of all, to white, the largest.
         """
+        values = self.intensities(pixels)
         if self.as_given:
-            low, high = self._range
-            pixels = (pixels - low) / max(high - low, np.finfo(np.float32).tiny)
-        return np.rint(pixels * np.float32(self.scale * EIGHT_BITS)).astype(np.uint8)
+            low, high = self._extremes
+            values = (values - low) / max(high - low, np.finfo(np.float32).tiny)
+        return np.rint(values * np.float32(EIGHT_BITS.white)).astype(np.uint8)
 
     @property
     def stacked(self) -> bool:
@@ -120,13 +163,33 @@ class Images(ArrayLike):
         return self.axes.startswith("N")
 
     @property
-    def _white(self) -> float:
-        """What intensity 1 is stored as."""
-        return float(np.rint(1 / self.scale))
+    def _settled(self) -> Range:
+        return self.range or depth.of_type(self.pixels.dtype) or UNIT
 
     @cached_property
-    def _range(self) -> tuple[np.float32, np.float32]:
+    def _extremes(self) -> tuple[np.float32, np.float32]:
         return self.pixels.min(), self.pixels.max()
+
+
+def _channels_last(pixels: np.ndarray, axes: str) -> np.ndarray:
+    """(N,) H, W or (N,) H, W, C or (N,) C, H, W -> (N,) H, W, C; a view."""
+    if "C" not in axes:
+        return pixels[..., None]
+    return pixels if axes.endswith("C") else np.moveaxis(pixels, -3, -1)
+
+
+def settled(images: Images, wanted: RangeRule | None) -> Images:
+    """See ``Images.with_range``."""
+    pixels = images.pixels
+    if wanted is not None:
+        if pixels.dtype.kind == "f":
+            depth.check_finite(pixels.min(), pixels.max())
+        images = replace(images, clips=True)
+        if wanted.fixed is None:
+            return replace(images, percentiles=wanted)
+        return images._ranging(wanted.fixed)
+    found = depth.of_numbers(pixels) if images.text else depth.settle(pixels, images.range)
+    return replace(images, range=found.range, clips=found.clips).noting(found.assumed)
 
 
 def from_array(array: np.ndarray, media_type: str = "", axes: str = "") -> Images:
@@ -136,19 +199,25 @@ def from_array(array: np.ndarray, media_type: str = "", axes: str = "") -> Image
         RequestError: another dtype, an empty array, other than 2 to 4 axes, floats that are no
             intensities.
     """
-    if array.dtype.kind == "f":
-        array = array.astype(np.float32, copy=False)
-        check_shape(array.shape)
-        check_range(array, 1, "float intensities", "divide by the largest possible value")
-        return Images(array, 1.0, axes, media_type)
-    scale = SCALES.get(array.dtype.newbyteorder("="))
-    if scale is None:
+    return stored(array, media_type, axes).with_range()
+
+
+def stored(array: np.ndarray, media_type: str = "", axes: str = "") -> Images:
+    """Images of an array of numbers whose range is still to be settled.
+
+    Raises:
+        RequestError: an empty array, other than 2 to 4 axes, no real numbers.
+    """
+    if array.dtype.kind not in "biuf":
         raise RequestError(
             f"array has dtype {array.dtype}; intensities are uint8 (0–255), uint16 (0–65535), "
             "bool, or float (0–1); convert it with .astype()"
         )
     check_shape(array.shape)
-    return Images(array, scale, axes, media_type)
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
+            array = array.astype(np.float32, copy=False)
+    return Images(array, None, axes, media_type)
 
 
 def as_given(array: np.ndarray, media_type: str = "") -> Images:
@@ -162,24 +231,13 @@ def as_given(array: np.ndarray, media_type: str = "") -> Images:
     """
     if array.dtype.kind != "f":
         return from_array(array, media_type)
-    with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
-        array = array.astype(np.float32, copy=False)
-    check_shape(array.shape)
-    if not (np.isfinite(array.min()) and np.isfinite(array.max())):
+    images = stored(array, media_type)
+    if not (np.isfinite(images.pixels.min()) and np.isfinite(images.pixels.max())):
         raise RequestError(
             "array holds NaN or infinity, or numbers beyond float32; a network takes finite ones; "
             "mend the file, or what `input_fn` makes of it"
         )
-    return Images(array, 1.0, "", media_type, as_given=True)
-
-
-def from_numbers(array: np.ndarray, media_type: str, axes: str = "") -> Images:
-    """Images of numbers from 0 to 255, whole or not, as text formats hold them.
-
-    Args:
-        array: uint8 or float32, of 2 to 4 axes, checked by ``check_range``.
-    """
-    return Images(array, 1 / EIGHT_BITS, axes, media_type)
+    return replace(images, range=UNIT, as_given=True)
 
 
 def check_shape(shape: tuple[int, ...], what: str = "array") -> None:
@@ -219,10 +277,3 @@ def check_memory(shape: tuple[int, ...]) -> None:
             f"request is {times(shape)} and needs about {needed >> 20:,} MB of memory; "
             f"{left >> 20:,} MB are left; cut it into parts, or give the server more"
         )
-
-
-def check_range(array: np.ndarray, maximum: int, what: str, remedy: str) -> None:
-    """Refuse NaN and values outside 0–maximum."""
-    low, high = array.min(), array.max()
-    if not (low >= 0 and high <= maximum):  # false for NaN, too
-        raise RequestError(f"values go from {low:g} to {high:g}; {what} are 0–{maximum}; {remedy}")

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from .depth import UNIT
 from .images import Images
 
 Function = Callable[[np.ndarray], np.ndarray]
@@ -172,7 +173,7 @@ class Preprocessing:
 
     def of_intensities(self, pictures: np.ndarray) -> np.ndarray:
         """Whole images, float32 (N, H, W, C) intensities, as the network takes them."""
-        functions = self.fitted(Images(pictures, 1.0, "NHWC"))
+        functions = self.fitted(Images(pictures, UNIT, "NHWC"))
         parts = [function(one) for function, one in zip(functions, pictures, strict=True)]
         return np.stack(parts)
 

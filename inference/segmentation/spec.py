@@ -2,7 +2,7 @@
 
     {"threshold": 0.5, "classes": [{"name": "background", "color": "#000000"}, {"name": "cell"}],
      "preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}}],
-     "postprocessing": [{"id": "sigmoid"}], "multilabel": false,
+     "postprocessing": [{"id": "sigmoid"}], "multilabel": false, "range": [100, 4095],
      "input": {"name": "raw", "axes": "bcyx"}, "output": "mask"}
 
 Every entry is optional. Background, class 0, comes first. Pre- and postprocessing are in the terms
@@ -20,10 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import folders
+from . import depth, folders
 from .bioimageio import package as bioimageio
 from .bioimageio.package import AXES
-from .errors import ModelError
+from .depth import RangeRule
+from .errors import ModelError, RequestError
 from .preprocessing import STEPS, Preprocessing
 
 FILE_NAME = "model.json"
@@ -38,11 +39,13 @@ KEYS = (
     "multilabel",
     "input",
     "output",
+    "range",
 )
 RULE = (
     'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …], "preprocessing": '
     '[{"id": "…", "kwargs": {…}}, …], "postprocessing": [{"id": "…"}], "multilabel": true or '
-    'false, "input": {"name": "…", "axes": "bcyx"}, "output": "…"}, background first'
+    'false, "input": {"name": "…", "axes": "bcyx"}, "output": "…", "range": [black, white]}, '
+    "background first"
 )
 
 
@@ -75,6 +78,7 @@ class ModelSpec:
         multilabel: whether classes may overlap, so that each has a mask of its own; None: as the
             network's layers tell.
         ports: the input and the output to take, of several.
+        range: which stored values are intensities 0 and 1, unless a request says it.
     """
 
     threshold: float = 0.5
@@ -84,6 +88,7 @@ class ModelSpec:
     postprocessing: tuple[str, ...] | None = None
     multilabel: bool | None = None
     ports: Ports = Ports()
+    range: RangeRule | None = None
 
     @classmethod
     def read(cls, directory: str | Path) -> "ModelSpec":
@@ -137,6 +142,7 @@ class ModelSpec:
             _postprocessing(entries.get("postprocessing")),
             _multilabel(entries.get("multilabel")),
             _ports(entries.get("input"), entries.get("output")),
+            _range(entries.get("range")),
         )
 
 
@@ -184,8 +190,7 @@ def _check_keys(entries: Any, known: Iterable[str], where: str) -> None:
 
 
 def _threshold(value: Any) -> float:
-    if value is None:  # as good as not set
-        return ModelSpec.threshold
+    value = ModelSpec.threshold if value is None else value  # as good as not set
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
         raise ModelError(f"{FILE_NAME}: threshold is {_shown(value)}; it must be 0–1; {RULE}")
     return float(value)
@@ -262,6 +267,13 @@ def _ports(taken: Any, given: Any) -> Ports:
             f"{FILE_NAME}: output is {_shown(given)}; it is a name, or an index from 0; {RULE}"
         )
     return Ports(name, axes, given)
+
+
+def _range(value: Any) -> RangeRule | None:
+    try:
+        return None if value is None else depth.of_entry(value)
+    except RequestError as exc:
+        raise ModelError(f"{FILE_NAME}: {exc}; {RULE}") from exc
 
 
 def _steps(entries: Any, what: str, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:

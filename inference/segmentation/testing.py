@@ -14,7 +14,8 @@ It stands above all other modules, and none of them imports it.
 import logging
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
@@ -31,11 +32,13 @@ class Answer:
         status: 200, or that of an error.
         content_type: of the body.
         body: as it goes out; of an error, JSON with its ``message``.
+        headers: of the answer, their names in small letters; ``warning`` says what was assumed.
     """
 
     status: int
     content_type: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def array(self) -> np.ndarray:
         """The body as an array, of formats that are read here: a mask is (H, W) or (N, H, W).
@@ -97,7 +100,9 @@ class Client:
         self._context.request_ids = {0: REQUEST_ID}
         [answer] = self._service.handle([{"body": body}], self._context)
         status, _ = self._context.get_response_status(0)
-        return Answer(status, self._context.get_response_content_type(0), answer)
+        content_type = self._context.get_response_content_type(0)
+        others = self._context.get_response_headers(0).items()
+        return Answer(status, content_type, answer, {name.lower(): text for name, text in others})
 
     def close(self) -> None:
         """Undo what loading changed in this process: paths, the log's level, the user's modules."""

@@ -110,6 +110,47 @@ def test_attributes_belong_to_one_request(client):
     assert orjson.loads(mask) == MASK.tolist()
 
 
+def test_a_depth_that_a_16_bit_image_looks_like_is_a_warning(identity):
+    body = bodies.npy(GRAY.astype(np.uint16) * 16)
+    with testing.Client(identity) as client:
+        answer = client.post(body, "application/x-npy", "application/x-npy")
+        assert not answer.array().any()
+        assert "12-bit camera" in answer.headers["warning"]
+        assert "range=4095" in answer.headers["x-amzn-sagemaker-custom-attributes"]
+        said = {"X_Amzn_SageMaker_Custom_Attributes": "range=4080"}
+        answer = client.post(body, "application/x-npy", "application/x-npy", **said)
+        np.testing.assert_array_equal(answer.array(), MASK)
+        assert "warning" not in answer.headers
+
+
+def test_a_range_that_the_spec_tells(tmp_path):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    (tmp_path / "model.json").write_text('{"range": [0, 4080]}')
+    body = bodies.npy(GRAY.astype(np.uint16) * 16)
+    with testing.Client(tmp_path) as client:
+        answer = client.post(body, "application/x-npy", "application/x-npy")
+        np.testing.assert_array_equal(answer.array(), MASK)
+        other = {"X_Amzn_SageMaker_Custom_Attributes": "range=65535"}
+        assert not client.post(body, "application/x-npy", **other).array().any()
+
+
+def test_intensities_in_json_are_taken_for_what_they_are(identity):
+    with testing.Client(identity) as client:
+        answer = client.post(orjson.dumps((GRAY / 255).tolist()), "application/json")
+        assert orjson.loads(answer.body) == MASK.tolist()
+        assert "range=255" in answer.headers["warning"]
+
+
+def test_options_in_the_body_and_in_the_address(client):
+    content = {"instances": GRAY.tolist(), "parameters": {"output": "probability"}}
+    _, _, answer = client.post(orjson.dumps(content), "application/json")
+    np.testing.assert_allclose(orjson.loads(answer), GRAY / 255, rtol=1e-6)
+    _, _, answer = client.post(
+        orjson.dumps(content), "application/json", X_Unet_Query="output=mask&threshold=0.75"
+    )
+    assert orjson.loads(answer) == [[0, 0, 255], [255, 0, 0]]
+
+
 def test_threshold_of_the_request(client):
     _, _, answer = client.post(
         bodies.json_array(GRAY),
@@ -190,7 +231,7 @@ def test_text_that_is_no_utf8(client):
 
 
 def test_a_fault_of_ours_is_500_and_says_nothing_of_the_code(client, monkeypatch, caplog):
-    monkeypatch.setattr(inference_handler, "decode", lambda *_: 1 / 0)
+    monkeypatch.setattr(inference_handler, "read", lambda *_: 1 / 0)
     status, _, answer = client.post(bodies.png(GRAY))
     assert status == 500
     assert "request-1" in orjson.loads(answer)["message"]
@@ -202,7 +243,7 @@ def test_out_of_memory_is_507(client, monkeypatch):
     def fail(*_):
         raise MemoryError
 
-    monkeypatch.setattr(inference_handler, "decode", fail)
+    monkeypatch.setattr(inference_handler, "read", fail)
     assert client.post(bodies.png(GRAY))[0] == 507
 
 

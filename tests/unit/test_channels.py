@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from segmentation.errors import RequestError
-from segmentation.images import from_array, from_numbers
+from segmentation.images import Images, from_array
 from support.bodies import GRAY, RGB, STACK
 
 ALPHA = np.full_like(GRAY, 255)
@@ -61,13 +61,51 @@ def test_2_to_16_channels_come_through(channels):
         (many(5), 1, "5 channels; this model takes 1 channel; choose one with .* as N×H×W×1"),
         (many(3), 2, "choose with channels=0,1"),
         (many(3), 5, "send it as H×W×5"),
-        (np.moveaxis(many(3), -1, 0), 3, "3×40×50, which may be 3 gray images, or one image with"),
-        (np.moveaxis(many(5), -1, 0)[None], 5, "come first: move them, N×H×W×5"),
     ],
 )
 def test_what_is_never_guessed(array, channels, message):
     with pytest.raises(RequestError, match=message):
         batch(array, channels)
+
+
+@pytest.mark.parametrize("channels", [2, 3, 5])
+def test_channels_that_come_first_are_known_by_the_models_count(channels):
+    first = np.ascontiguousarray(np.moveaxis(many(channels), -1, 0))
+    for array, axes in ((first, "CHW"), (np.stack([first] * 2), "NCHW")):
+        images = from_array(array).for_channels(channels)
+        np.testing.assert_array_equal(images.batch[0], many(channels))
+        assert (images.axes, images.stacked) == (axes, axes == "NCHW")
+        assert "was read as channels first" in images.assumed[0]
+
+
+def test_a_batch_of_gray_images_with_their_channel_first():
+    images = from_array(LARGE[None, None]).for_channels(1)
+    np.testing.assert_array_equal(images.batch, LARGE[None, ..., None])
+
+
+def test_a_page_is_chosen_where_pages_can_be_channels():
+    pages = np.moveaxis(many(4), -1, 0)
+    np.testing.assert_array_equal(batch(pages, 1, (2,))[0], many(4)[..., 2:3])
+    np.testing.assert_array_equal(batch(pages, 2, (3, 0))[0], many(4)[..., [3, 0]])
+
+
+def test_an_alpha_channel_of_a_file_is_dropped_with_a_warning():
+    transparent = np.dstack([RGB, GRAY])
+    images = Images(transparent, axes="HWC", alpha=True).for_channels(3)
+    np.testing.assert_array_equal(images.batch[0], RGB)
+    assert "partly transparent" in images.assumed[0]
+    opaque = Images(np.dstack([RGB, ALPHA]), axes="HWC", alpha=True).for_channels(3)
+    assert not opaque.assumed
+
+
+def test_a_fourth_channel_that_is_no_alpha_is_never_dropped():
+    images = Images(np.dstack([RGB, ALPHA]), axes="HWC", alpha=False)
+    assert images.channels == 4
+    with pytest.raises(RequestError, match="choose with channels=0,1,2"):
+        images.for_channels(3)
+    gray = Images(np.dstack([GRAY, ALPHA]), axes="HWC", alpha=False)
+    with pytest.raises(RequestError, match="2 channels; this model takes 1"):
+        gray.for_channels(1)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +151,8 @@ def test_opaque_is_white_in_every_type(dtype):
 
 def test_opaque_in_numbers_of_json():
     rgba = np.full((3, 5, 4), 255, np.float32)
-    assert from_numbers(rgba, "").for_channels(3).batch.shape == (1, 3, 5, 3)
+    images = Images(rgba, text=True).with_range()
+    assert images.for_channels(3).batch.shape == (1, 3, 5, 3)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import pytest
 
+from segmentation import depth
 from segmentation.answers import ANSWERS
 from segmentation.errors import RequestError
 from segmentation.wire.options import Options, parse
@@ -12,6 +13,47 @@ def test_nothing_asked(text):
 
 def test_all_keys():
     assert parse("output=overlay, threshold = 0.25 ,augment=8") == Options("overlay", 0.25, 8)
+    assert parse("minimum=20, range=100:4095") == Options(minimum=20, range=depth.parse("100:4095"))
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    ["c000b4f9-df62-4c85-a0bf-7c525f9104a4", "trace=7, Root=1-57", "colour=red", "2"],
+)
+def test_what_is_for_others_is_let_be(attributes):
+    assert parse(attributes) == Options()
+    assert parse(f"{attributes}, output=overlay").output == "overlay"
+
+
+def test_the_header_wins_over_the_address_and_that_over_the_body():
+    body = {"threshold": 0.1, "augment": 8, "output": "probability"}
+    found = parse("threshold=0.3", "threshold=0.2&output=overlay", body)
+    assert found == Options("overlay", 0.3, 8)
+
+
+def test_values_in_a_body_may_be_numbers_and_lists():
+    found = parse(parameters={"channels": [0, 2], "range": [100, 4095], "minimum": 5})
+    assert found == Options(channels=(0, 2), range=depth.parse("100:4095"), minimum=5)
+    assert parse(query="channels=0,2&range=1%25:99.8%25") == Options(
+        channels=(0, 2), range=depth.parse("1%:99.8%")
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters", "message"),
+    [
+        ("treshold=0.5", {}, "query parameter 'treshold' is unknown; did you mean threshold"),
+        ("colour=red", {}, "query parameter 'colour' is unknown; known are output"),
+        ("output", {}, "output is ''"),
+        ("", {"colour": "red"}, "parameter 'colour' is unknown"),
+        ("", {"threshold": None}, "parameter 'threshold' is None"),
+        ("", {"output": {"a": 1}}, "it must be a text or a number"),
+        ("output=mask&output=overlay", {}, "query parameter output comes twice"),
+    ],
+)
+def test_the_address_and_the_body_hold_nothing_else(query, parameters, message):
+    with pytest.raises(RequestError, match=message):
+        parse(None, query, parameters)
 
 
 @pytest.mark.parametrize(
@@ -19,8 +61,8 @@ def test_all_keys():
     [
         ("channel=2", (2,)),
         ("channels=0,2", (0, 2)),
-        ("channels=0, 2, output=mask", (0, 2)),
-        ("output=mask, channels=3", (3,)),
+        ("channels=0, 2, augment=1", (0, 2)),
+        ("augment=1, channels=3", (3,)),
     ],
 )
 def test_channels(text, channels):
@@ -42,15 +84,20 @@ def test_a_wrong_output_is_answered_with_all_right_ones():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("colour=red", "'colour=red' is unknown"),
-        ("output", "output is ''"),
+        ("output", "'output' is unknown; did you mean output"),
+        ("output=", "output is ''"),
+        ("output:overlay", "did you mean output"),
+        ("treshold=0.4", "'treshold=0.4' is unknown; did you mean threshold"),
+        ("Output=mask", "did you mean output"),
+        ("thresh=0.4", "did you mean threshold"),
+        ("minimum=-1", "minimum is '-1'"),
+        ("range=0", "black must be below white"),
         ("output=Mask", "output is 'Mask'"),
         ("threshold=1.01", "threshold is '1.01'"),
         ("threshold=nan", "threshold is 'nan'"),
         ("threshold=", "threshold is ''"),
         ("augment=2", "augment is '2'"),
         ("threshold=0.5, threshold=0.6", "comes twice"),
-        ("threshold=0.5, 2", "'2' is unknown"),
         ("channel=-1", "channel is '-1'; channels are whole numbers, counted from 0"),
         ("channel=", "channel is ''"),
         ("channels=red", "channels is 'red'"),

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from segmentation.depth import EIGHT_BITS, UNIT, Range
 from segmentation.images import Images
 from segmentation.preprocessing import (
     CHUNK_PIXELS,
@@ -21,9 +22,9 @@ def images(request):
     rng = np.random.default_rng(0)
     values = rng.random((2, 37, 41, 2)) * [0.3, 0.9] + [[[[0.1, 0]]], [[[0.4, 0.05]]]]
     if request.param == "float32":
-        return Images(values.astype(np.float32), 1.0, "NHWC")
+        return Images(values.astype(np.float32), UNIT, "NHWC")
     largest = np.iinfo(request.param).max
-    return Images((values * largest).astype(request.param), 1 / largest, "NHWC")
+    return Images((values * largest).astype(request.param), Range(0, largest), "NHWC")
 
 
 def run(images, *steps):
@@ -74,12 +75,12 @@ def test_percentiles_of_each_whole_image(images, axes, over):
 
 def test_an_image_that_is_looked_at_in_parts():
     pixels = np.random.default_rng(1).integers(0, 255, (3, CHUNK_PIXELS // 2), np.uint8)
-    x, y = run(Images(pixels, 1 / 255, "HW"), ZeroMeanUnitVariance())
+    x, y = run(Images(pixels, EIGHT_BITS, "HW"), ZeroMeanUnitVariance())
     np.testing.assert_allclose(y, (x - x.mean(dtype=float)) / x.std(dtype=float), atol=1e-4)
 
 
 def test_black_stays_finite():
-    black = Images(np.zeros((8, 8), np.uint8), 1 / 255, "HW")
+    black = Images(np.zeros((8, 8), np.uint8), EIGHT_BITS, "HW")
     for step in (ZeroMeanUnitVariance(), ScaleRange()):
         assert np.isfinite(run(black, step)[1]).all()
 

@@ -7,8 +7,9 @@ import numpy as np
 from ..answers import Probability
 from ..bioimageio import package as bioimageio
 from ..bioimageio.package import Test
+from ..depth import UNIT, of_type
 from ..errors import ModelError, RequestError
-from ..images import SCALES, Images, from_array
+from ..images import Images, from_array
 from ..networks.activations import FUNCTIONS
 from ..spec import ModelSpec
 from .predict import predict
@@ -79,11 +80,11 @@ def _not_compared(name: str, reason: str) -> NotCompared:
 def _images(test: Test) -> Images:
     """The test input as a request would bring it."""
     pixels = np.ascontiguousarray(test.pixels)
-    if pixels.dtype.newbyteorder("=") in SCALES:
+    if pixels.dtype.kind != "f" and of_type(pixels.dtype):
         return from_array(pixels, axes="NHWC")
     black, white = test.levels.black, test.levels.white
     intensities = ((pixels.astype(np.float64) - black) / (white - black)).astype(np.float32)
-    return Images(intensities, 1.0, "NHWC")  # a published input may be outside of 0–1
+    return Images(intensities, UNIT, "NHWC")  # a published input may be outside of 0–1
 
 
 def _expected(test: Test, spec: ModelSpec, name: str) -> np.ndarray:

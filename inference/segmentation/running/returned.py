@@ -120,7 +120,7 @@ def _blank(found: Reading, media_type: str) -> Images:
     """Images of that size, in place of those that nobody here has seen."""
     axes = found.axes.removesuffix("C")
     shape = found.size[-len(axes) :]
-    return Images(np.broadcast_to(np.uint8(0), shape), 1.0, axes, media_type)
+    return Images(np.broadcast_to(np.uint8(0), shape), None, axes, media_type)
 
 
 def _probabilities(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..answers import Prediction
 from ..errors import OutOfMemory, RequestError
-from ..images import Images, check_memory, check_shape, check_size, from_array, times
+from ..images import Images, check_memory, check_shape, check_size, stored, times
 from . import media_types
 from .format import Format
 
@@ -31,7 +31,7 @@ class Npy(Format):
     place = 3
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
-        return from_array(_read_npy(io.BytesIO(body), max_pixels), self.media_type)
+        return stored(_read_npy(io.BytesIO(body), max_pixels), self.media_type)
 
     def encode(self, prediction: Prediction) -> bytes:
         file = io.BytesIO()
@@ -53,7 +53,7 @@ class Npz(Format):
                 zipfile.ZipFile(io.BytesIO(body)) as archive,
                 archive.open(_member(archive.namelist())) as file,
             ):
-                return from_array(_read_npy(file, max_pixels), self.media_type)
+                return stored(_read_npy(file, max_pixels), self.media_type)
         except (RequestError, OutOfMemory, MemoryError):
             raise
         except Exception as exc:  # zipfile and zlib raise a dozen kinds on damaged files

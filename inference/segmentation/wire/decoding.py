@@ -14,6 +14,15 @@ from . import formats, media_types
 
 
 def decode(body: bytes | str, content_type: str | None, max_pixels: int) -> Images:
+    """Images of a body that names no range of its intensities; see ``read``.
+
+    Raises:
+        RequestError: values are outside of the range that the file or the type tells.
+    """
+    return read(body, content_type, max_pixels).with_range()
+
+
+def read(body: bytes | str, content_type: str | None, max_pixels: int) -> Images:
     """Decode the body of a request.
 
     Args:
@@ -22,7 +31,7 @@ def decode(body: bytes | str, content_type: str | None, max_pixels: int) -> Imag
         max_pixels: the most pixels (N * H * W) to accept.
 
     Returns:
-        The images; at least one pixel, intensities within their range, no NaN.
+        The images; at least one pixel, their range still to be settled.
 
     Raises:
         UnsupportedMediaType: the content type is none of ``formats.READERS``.

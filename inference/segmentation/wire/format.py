@@ -67,7 +67,7 @@ class Format(ABC):
             max_pixels: the most pixels (N * H * W) to decode, where the size can be known before.
 
         Returns:
-            At least one pixel, all within their range, no NaN. The media type is the format's.
+            At least one pixel, their range not settled yet. The media type is the format's.
 
         Raises:
             PayloadTooLarge: more than ``max_pixels``.

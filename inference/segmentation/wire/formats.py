@@ -2,8 +2,9 @@
 
 from .arrays import Npy, Npz
 from .format import Format
-from .pictures import AnyPicture, Jpeg, Png, Tiff
+from .pictures import AnyPicture, Jpeg, Png
 from .text import Csv, Json, JsonLines
+from .tiff import Tiff
 
 FORMATS: tuple[Format, ...] = (
     Json(),

@@ -1,4 +1,4 @@
-"""PNG, JPEG and TIFF, through Pillow."""
+"""PNG and JPEG, through Pillow."""
 
 import io
 import warnings
@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from ..answers import Prediction
 from ..channels import MAX_CHANNELS
 from ..errors import NotAcceptable, OutOfMemory, RequestError
-from ..images import EIGHT_BITS, Images, check_memory, check_size, from_array, times
+from ..images import Images, check_memory, check_size, stored, times
 from . import media_types
 from .format import Format, sniffed
 
@@ -105,30 +105,6 @@ class Jpeg(Picture):
         return {"quality": JPEG_QUALITY}
 
 
-class Tiff(Picture):
-    """Any number of planes, the pages: gray of 8 or 16 bits or float, or colour of 8 bits."""
-
-    name = "TIFF"
-    media_type = media_types.TIFF
-    aliases = ("image/tif",)
-    suffixes = (".tif", ".tiff")
-    signatures = (
-        b"II*\0",  # little-endian
-        b"MM\0*",  # big-endian
-        b"II+\0",  # BigTIFF, little-endian
-        b"MM\0+",  # BigTIFF, big-endian
-        b"II\0*",  # wrong, as the next, but files have it, and Pillow reads them
-        b"MM*\0",
-    )
-    place = 2
-    largest = 65_535
-    floats = True
-
-    def _save_options(self, planes: np.ndarray, others: list[Image.Image]) -> dict:
-        compression = None if planes.dtype == np.float32 else "tiff_adobe_deflate"
-        return {"save_all": True, "append_images": others, "compression": compression}
-
-
 class AnyPicture:
     """``application/x-image``: the body's first bytes tell which of the picture formats it is."""
 
@@ -179,7 +155,7 @@ def read(body: bytes, media_type: str, formats: Sequence[Format], max_pixels: in
         ) from exc
     pixels = np.stack(planes) if pages > 1 else planes[0]
     axes = ("N" if pages > 1 else "") + ("HWC" if planes[0].ndim == 3 else "HW")
-    return from_array(pixels, file_format.media_type, axes)
+    return stored(pixels, file_format.media_type, axes)
 
 
 def _open(body: bytes, media_type: str, formats: Sequence[Format]) -> tuple[Format, Image.Image]:
@@ -230,7 +206,7 @@ def _plane(image: Image.Image) -> np.ndarray:
         colors = np.asarray(image)[..., :3]
         gray = (colors == colors[..., :1]).all()
         image = image.convert("LA") if gray else image
-        opaque = np.asarray(image.getchannel("A")).min() == EIGHT_BITS
+        opaque = np.asarray(image.getchannel("A")).min() == 255
         image = image.convert(image.mode[:-1]) if opaque else image
     if image.mode not in READABLE_MODES:
         raise RequestError(

@@ -10,21 +10,13 @@ import numpy as np
 import orjson
 
 from ..answers import Prediction
+from ..channels import MAX_COLOUR_CHANNELS, times
 from ..errors import RequestError
-from ..images import (
-    EIGHT_BITS,
-    MAX_COLOUR_CHANNELS,
-    Images,
-    check_range,
-    check_shape,
-    from_numbers,
-    times,
-)
+from ..images import Images, check_shape
 from . import media_types
 from .format import Format
 
 MIN_AXES, MAX_AXES = 2, 4  # of images: H×W, N×H×W×C
-REMEDY = "send 16-bit images as PNG, TIFF or NPY"
 
 
 class Json(Format):
@@ -36,6 +28,7 @@ class Json(Format):
     place = 5
 
     def decode(self, body: bytes | str, max_pixels: int) -> Images:
+        parameters: dict[str, Any] = {}
         content = _parse_json(body, "body")
         if isinstance(content, dict):
             if "instances" not in content:
@@ -43,8 +36,10 @@ class Json(Format):
                     f"JSON object has the keys {sorted(content)[:5]}; the images stand under "
                     '"instances"; send {"instances": […]} or the bare array'
                 )
+            parameters = _parameters(content.get("parameters"))
             content = content["instances"]
-        return from_numbers(_numbers(content, "array"), self.media_type)
+        pixels = _numbers(content, "array")
+        return Images(pixels, None, "", self.media_type, text=True, parameters=parameters)
 
     def encode(self, prediction: Prediction) -> bytes:
         return _dumps(np.asarray(prediction))
@@ -72,7 +67,7 @@ class JsonLines(Format):
             _check_line(image.shape, number, images[0].shape)
         stack = np.stack(images)
         axes = "NHW" if stack.ndim == 3 else "NHWC"
-        return from_numbers(stack, self.media_type, axes)
+        return Images(stack, None, axes, self.media_type, text=True)
 
     def encode(self, prediction: Prediction) -> bytes:
         return b"".join(_dumps(image) + b"\n" for image in prediction.per_image)
@@ -101,12 +96,19 @@ class Csv(Format):
                 f"CSV cannot be read: {exc}; every line is a row of the image, numbers 0–255 "
                 "between commas, all rows of one length, no header; mend that row"
             ) from exc
-        check_range(image, EIGHT_BITS, "intensities in CSV", REMEDY)
-        return from_numbers(image, self.media_type, "HW")
+        return Images(image, None, "HW", self.media_type, text=True)
 
     def encode(self, prediction: Prediction) -> bytes:
         [image] = prediction.per_image
         return b"".join(_dumps(row)[1:-1] + b"\n" for row in image)  # [1,2] -> 1,2
+
+
+def _parameters(content: Any) -> dict[str, Any]:
+    if content is not None and not isinstance(content, dict):
+        raise RequestError(
+            '"parameters" is no object; it is {"output": "mask", "threshold": 0.5}; see the options'
+        )
+    return content or {}
 
 
 def _check_line(shape: tuple[int, ...], number: int, first: tuple[int, ...]) -> None:
@@ -194,7 +196,6 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
             "0–255; convert it"
         )
     check_shape(array.shape, where)
-    check_range(array, EIGHT_BITS, "intensities in JSON", REMEDY)
     return array.astype(np.float32)
 
 

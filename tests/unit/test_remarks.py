@@ -1,0 +1,42 @@
+"""What a client is told beside its answer."""
+
+import pytest
+from mms.context import Context, RequestProcessor
+
+from serving import remarks
+
+
+@pytest.fixture
+def context():
+    made = Context("model", "/nowhere", None, 1, None, "1")
+    made.request_processor = [RequestProcessor({})]
+    return made
+
+
+def headers(context):
+    return {name.lower(): value for name, value in context.get_response_headers(0).items()}
+
+
+def test_nothing_to_say(context):
+    remarks.add(context, ())
+    assert "warning" not in headers(context)
+    assert "x-amzn-sagemaker-custom-attributes" not in headers(context)
+
+
+def test_what_was_assumed_is_said_in_both_headers(context):
+    remarks.add(context, ("white is 65535", "there are 2 series"), "TZYX")
+    found = headers(context)
+    assert found["warning"] == '199 - "white is 65535; there are 2 series"'
+    assert found["x-amzn-sagemaker-custom-attributes"] == (
+        'axes=TZYX, warning="white is 65535; there are 2 series"'
+    )
+
+
+def test_a_header_is_one_line_of_ascii(context):
+    remarks.add(context, ('5×7 "µm"\r\nSet-Cookie: x', "\u2603"))
+    assert headers(context)["warning"] == "199 - \"5x7 'um' Set-Cookie: x; ?\""
+
+
+def test_attributes_are_no_longer_than_sagemaker_takes(context):
+    remarks.add(context, ("long " * 1000,))
+    assert len(headers(context)["x-amzn-sagemaker-custom-attributes"]) == 1024
