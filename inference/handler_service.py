@@ -184,6 +184,7 @@ _service: HandlerService | None = None
 def handle(data: list[dict[str, Any]] | None, context: Any) -> list[bytes] | None:
     """MMS's entry point: ``data`` is None once, to load the model, and a request after that."""
     if data is None:
+        upstream.survive_sigterm()
         _initialize(context)
         return None
     assert _service, "MMS initializes before it sends requests"

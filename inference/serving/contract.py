@@ -6,10 +6,10 @@ holds both sides to it.
 
 # a header of a worker's answer: the request is in the log; the header goes no further
 LOGGED_HEADER = "x-unet-logged"
-# headers that the Java part makes of a request: the query string of its address, and the media type
-# of a form, which MMS would read itself
-QUERY_HEADER = "x-unet-query"
-FORM_HEADER = "x-unet-content-type"
+
+# headers of a request, as the worker sees it; what clients send of the kind is removed
+QUERY_HEADER = "x-unet-query"  # the query string, as it came; absent where there is none
+FORM_HEADER = "x-unet-content-type"  # of a form, whose bytes are handed over as they came
 
 # environment variables
 MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"  # SageMaker sets it to "true"

@@ -16,6 +16,7 @@ import importlib.util
 import inspect
 import os
 import re
+import signal
 import sys
 import warnings
 from collections.abc import Iterable
@@ -197,6 +198,16 @@ def complete_bodies(data: Iterable[dict[str, Any]]) -> None:
 def set_status(context: Any, code: int) -> None:
     """Set the status of the answer with its usual phrase, which MMS leaves empty."""
     context.set_response_status(code, HTTPStatus(code).phrase)
+
+
+def survive_sigterm() -> None:
+    """Have SIGTERM do nothing to this worker, and its usual work to processes that it forks.
+
+    MMS's handler removes the socket of the process that starts workers, so that none ever comes
+    back; and forks inherit it, as those of ``multiprocessing``, which ends them by that signal.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: None)  # it answers what is under way
+    os.register_at_fork(after_in_child=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL))
 
 
 def add_folder(folder: Path) -> None:

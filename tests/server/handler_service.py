@@ -1,6 +1,7 @@
 """Stands in for the real handler where only the server's life is tested: no model, no delay.
 
-The body of a request tells what to do; a file ``fail`` in the model folder is why loading fails.
+The body of a request tells what to do. Files in the model folder tell of loading: it ``wait``s, but
+``let-one-through``; ``fail`` is why it fails.
 """
 
 import os
@@ -18,6 +19,8 @@ def handle(data, context):
     if command == "sleep":
         Path(os.environ["TMPDIR"], f"asleep-{time.monotonic_ns()}").touch()
         time.sleep(float(argument))
+    elif command == "pid":
+        return [str(os.getpid()).encode()]
     elif command == "environment":
         return [os.environ.get(argument, "").encode()]
     elif command == "bytes":
@@ -27,10 +30,19 @@ def handle(data, context):
 
 def _load(context):
     model_dir = Path(context.system_properties["model_dir"])
-    while (model_dir / "wait").exists():
+    while (model_dir / "wait").exists() and not _takes(model_dir / "let-one-through"):
         time.sleep(0.01)
     reason = model_dir / "fail"
     if reason.exists():
         error = {"code": 507, "type": "InsufficientStorage", "message": reason.read_text()}
         load_errors.write(context.model_name, error)
         raise RuntimeError(reason.read_text())
+
+
+def _takes(path):
+    """Whether this process, of all that try, removed the file."""
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,5 +1,6 @@
 """How the server starts, drains and ends: real processes, real HTTP, a stand-in for the handler."""
 
+import contextlib
 import signal
 import socket
 import threading
@@ -8,8 +9,11 @@ import psutil
 import pytest
 import requests
 
-from support.serving import until
+from lib.server import ENTRYPOINT
+from support.serving import serve, until
 from support.stand_in import Upload, invoke_text, status_over_http_1_0
+
+MODEL_DIR = ENTRYPOINT.parents[1] / "models" / "unet-membrane"
 
 
 def asleep(server):
@@ -20,6 +24,17 @@ def asleep(server):
 def forker(server):
     """The process that MMS starts for the model; its forks are the workers."""
     return server.java().children()[0]
+
+
+def worker_that_answers(server):
+    """The id of its process."""
+    return int(invoke_text(server, b"pid").text)
+
+
+def kill(processes):
+    for process in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
 
 
 def has_ended(process):
@@ -54,12 +69,55 @@ def test_ping_is_true_while_the_model_loads(start, model_dir):
 def test_ping_is_true_when_workers_die_and_come_back(start, model_dir):
     with start(model_dir) as server:
         (model_dir / "wait").touch()
-        for worker in forker(server).children():
-            worker.kill()
+        kill(forker(server).children())
         until(lambda: server.ping() == 503)
         (model_dir / "wait").unlink()
         until(lambda: server.ping() == 200)
         assert invoke_text(server, b"hello").status_code == 200
+
+
+def test_a_worker_that_is_killed_while_it_loads_comes_back_where_another_serves(start, model_dir):
+    (model_dir / "wait").touch()
+    (model_dir / "let-one-through").touch()
+    with start(model_dir, SAGEMAKER_MODEL_SERVER_WORKERS="2") as server:
+        first = worker_that_answers(server)
+        until(lambda: len(forker(server).children()) == 2)
+        kill(worker for worker in forker(server).children() if worker.pid != first)
+        assert server.ping() == 200
+        (model_dir / "wait").unlink()
+        until(lambda: worker_that_answers(server) != first)
+
+
+def test_the_process_that_starts_workers_comes_back_while_they_serve(start, model_dir):
+    with start(model_dir, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
+        first, worker = forker(server), worker_that_answers(server)
+        first.kill()
+        until(lambda: server.java().children() not in ([], [first]))
+        assert server.ping() == 200
+        assert worker_that_answers(server) == worker
+        psutil.Process(worker).kill()
+        until(lambda: server.ping() == 503)
+        until(lambda: server.ping() == 200)
+        assert worker_that_answers(server) != worker
+
+
+def test_all_processes_of_a_model_come_back(start, model_dir):
+    with start(model_dir) as server:
+        kill([*forker(server).children(), forker(server)])
+        until(lambda: server.ping() == 503)
+        until(lambda: server.ping() == 200)
+        assert invoke_text(server, b"hello").status_code == 200
+
+
+def test_workers_come_back_after_one_got_sigterm(sample):
+    """MMS's own handler of the signal removes the socket that workers connect to."""
+    with serve(MODEL_DIR, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
+        [worker] = forker(server).children()
+        worker.terminate()
+        assert server.invoke(sample, headers={"Content-Type": "image/png"}).status_code == 200
+        worker.kill()
+        until(lambda: server.ping() == 503)
+        until(lambda: server.ping() == 200)
 
 
 # --- SIGTERM
@@ -225,7 +283,10 @@ def test_java_dying_ends_the_server(start, model_dir):
 
 def test_workers_that_cannot_come_back_end_the_server(start, model_dir):
     with start(model_dir) as server:
-        forker(server).kill()
+        java = server.java()
+        while server.process.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                kill(java.children())
         assert server.wait() == 1
         assert "The process that starts workers ended" in server.log()
 

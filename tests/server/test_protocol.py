@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from support.serving import PATIENCE
+from support.serving import PATIENCE, serve
 from support.stand_in import TEXT, Upload, invoke_text, status_over_http_1_0
 from support.wheels import write_wheel
 
@@ -47,16 +47,14 @@ def test_100_mb_both_ways(start, model_dir):
 
 
 def test_more_large_requests_than_the_memory_holds_get_503(start, model_dir):
+    """Whichever of them it meets: those that come whole are answered."""
     large = b"hello " + bytes(20_000_000)
     with start(model_dir, SAGEMAKER_MODEL_SERVER_VMARGS="-Xmx128m") as server:
-        first = Upload(server, large)
-        refused = invoke_text(server, large)
-        assert refused.status_code == 503
-        assert "memory" in refused.json()["message"]
-        assert refused.headers["Retry-After"]
+        uploads = [Upload(server, large) for _ in range(6)]
         assert invoke_text(server, b"small").status_code == 200
-        first.finish()
-        assert first.status() == 200
+        for upload in uploads:
+            upload.finish()
+        assert {upload.status() for upload in uploads} == {200, 503}
         assert invoke_text(server, large).status_code == 200
 
 
@@ -85,7 +83,7 @@ def test_why_a_model_was_not_loaded(start, model_dir, tmp_path, query):
     (model_dir / "fail").write_text("too large")
     with start(None, SAGEMAKER_MULTI_MODEL="true", SAGEMAKER_BASE_DIR=str(tmp_path)) as server:
         named = {"model_name": "größe", "url": str(model_dir)}
-        arguments = {"params": named | {"initial_workers": 1, "synchronous": "true"}}
+        arguments = {"params": named}
         answer = requests.post(
             f"{server.url}/models", timeout=PATIENCE, **(arguments if query else {"json": named})
         )
@@ -95,3 +93,53 @@ def test_why_a_model_was_not_loaded(start, model_dir, tmp_path, query):
         assert requests.get(f"{server.url}/models", timeout=PATIENCE).json()["models"] == []
         (model_dir / "fail").unlink()
         assert server.load("größe", model_dir).status_code == 200
+
+
+@pytest.fixture(scope="module")
+def many_models(entrypoint):
+    with serve(None, entrypoint=entrypoint, SAGEMAKER_MULTI_MODEL="true") as server:
+        yield server
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"url": "http://127.0.0.1:1/a.mar"},
+        {"url": "a"},
+        {"handler": "os:system"},
+        {"runtime": "python2"},
+        {"initial_workers": "1000"},
+        {"model_name": ""},
+        {"model_name": "a/b"},
+        {"model_name": ".."},
+        {"model_name": "a\nb"},
+        {"model_name": "a" * 201},
+    ],
+)
+@pytest.mark.parametrize("how", ["json", "params"])
+def test_models_come_from_folders_and_run_no_code(many_models, model_dir, asked, how):
+    model = {"model_name": "a", "url": str(model_dir)} | asked
+    answer = requests.post(f"{many_models.url}/models", timeout=PATIENCE, **{how: model})
+    assert answer.status_code == 400
+    assert "; send " in answer.json()["message"]
+    assert requests.get(f"{many_models.url}/models", timeout=PATIENCE).json()["models"] == []
+
+
+@pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"[" * 50_000])
+def test_what_is_no_json_object_is_400(many_models, body):
+    headers = {"Content-Type": "application/json"}
+    answer = many_models.invoke(body, "/models", headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+
+
+def test_models_still_come_and_go(many_models, model_dir):
+    name = "größe ?#%"
+    path = f"{many_models.url}/models/{requests.utils.quote(name)}"
+    assert many_models.load(name, model_dir.as_uri()).status_code == 200
+    assert many_models.load(name, model_dir).status_code == 409
+    assert many_models.load("other", model_dir / "none").status_code == 404
+    assert requests.post(f"{path}/invoke", b"hello", headers=TEXT, timeout=PATIENCE).text
+    assert requests.head(path, timeout=PATIENCE).status_code == 200
+    assert requests.put(path, timeout=PATIENCE).headers["Allow"] == "GET, HEAD, DELETE"
+    assert requests.delete(path, timeout=PATIENCE).status_code == 200
+    assert requests.get(path, timeout=PATIENCE).status_code == 404

@@ -7,6 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from segmentation import artifacts
+from segmentation.errors import ModelError
 from serving import contract, load_errors, settings
 from serving.launch import log4j_level
 
@@ -17,6 +19,8 @@ MMS = Path(settings.__file__).parents[1] / "mms"
 
 NAMES = [
     (contract.LOGGED_HEADER, "header", "logged"),
+    (contract.QUERY_HEADER, "header", "query"),
+    (contract.FORM_HEADER, "header", "form"),
     (contract.MULTI_MODEL, "variable", "multi_model"),
     (contract.LOAD_ERRORS, "variable", "load_errors"),
     (contract.DRAIN_SECONDS, "property", "drain_seconds"),
@@ -50,6 +54,16 @@ def test_load_errors_are_read(tmp_path):
     name = VECTOR["load_error_files"]["model"]
     (tmp_path / name).write_text(VECTOR["error_as_text"], encoding="utf-8")
     assert load_errors.read(tmp_path) == VECTOR["error"]["message"]
+
+
+def test_what_a_folder_holds_is_told_in_the_agreed_form(tmp_path):
+    """Java cuts it off before it answers who asked for the model."""
+    for file in ("a.txt", "b.txt"):
+        (tmp_path / file).touch()
+    with pytest.raises(ModelError) as caught:
+        artifacts.find(tmp_path)
+    listing = VECTOR["message_with_listing"].rpartition(";")[2]
+    assert str(caught.value).endswith(f";{listing}")
 
 
 def test_the_text_of_the_error_is_the_error():

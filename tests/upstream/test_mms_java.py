@@ -100,6 +100,7 @@ def test_the_library_for_unix_sockets_is_in_the_jar(machine):
         ("WorkerThread", f"public {NAMES}.wlm.WorkerState getState()"),
         ("WorkerThread", f"public {NAMES}.wlm.WorkerLifeCycle getLifeCycle()"),
         ("WorkerThread", "public int getPid()"),
+        ("WorkerThread", "public void run()"),
         ("WorkerLifeCycle", "public java.lang.Process getProcess()"),
         ("WorkerState", f"{NAMES}.wlm.WorkerState WORKER_MODEL_LOADED"),
         ("WorkerState", f"{NAMES}.wlm.WorkerState WORKER_STOPPED"),

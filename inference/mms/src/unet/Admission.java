@@ -1,60 +1,58 @@
 package unet;
 
+import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpUtil;
-import java.util.Optional;
 import java.util.function.BooleanSupplier;
 
-/**
- * Decides whether the requests of one connection come in, and holds the room for their bodies.
- *
- * <p>It is used in the connection's event loop only.
- */
+/** Decides by the head of a request whether it comes in. */
 final class Admission {
 
     static final String DRAINING =
             "server is shutting down; send the request again, to another one";
-    static final String FULL =
-            "server holds as many large requests as its memory allows;"
-                    + " send the request again later";
 
-    private final BodyMemory memory;
     private final BooleanSupplier draining;
-    private long reserved; // bytes, for the bodies of this connection
+    private final boolean management;
+    private final Limits limits;
 
     /**
-     * @param memory what all connections share
      * @param draining whether the server takes no more requests
+     * @param management whether models can be listed, loaded and unloaded
+     * @param limits of what clients may take
      */
-    Admission(BodyMemory memory, BooleanSupplier draining) {
-        this.memory = memory;
+    Admission(BooleanSupplier draining, boolean management, Limits limits) {
         this.draining = draining;
+        this.management = management;
+        this.limits = limits;
     }
 
-    /** @return why the request is refused; empty where it comes in */
-    Optional<String> refusal(HttpRequest request) {
-        if (!reserve(bodyLength(request))) {
-            return Optional.of(FULL);
+    /** Notes in {@code request} what it asks for. @throws Refusal why it does not come in */
+    void check(PendingRequest request, HttpRequest head) throws Refusal {
+        if (!head.decoderResult().isSuccess()) {
+            String reason = head.decoderResult().cause().getMessage();
+            throw Refusal.badRequest("head is malformed: %s; send HTTP/1.1", reason);
         }
-        return draining.getAsBoolean() ? Optional.of(DRAINING) : Optional.empty();
-    }
-
-    /** Gives the room for all bodies of this connection back. */
-    void release() {
-        memory.release(reserved);
-        reserved = 0;
-    }
-
-    private boolean reserve(long bytes) {
-        boolean room = memory.reserve(bytes);
-        if (room) {
-            reserved += bytes;
+        if (draining.getAsBoolean()) {
+            throw Refusal.unavailable(DRAINING);
         }
-        return room;
+        Target target = new Target(head.uri());
+        Route route = Route.of(head.method().name(), target, management);
+        if (route != Route.INVOKE) {
+            Target.checkEscapes(target.query());
+        }
+        request.asksFor(target, route);
+        checkBody(head, limits.largestBody(route));
     }
 
-    /** Netty hands on a request that it could not parse, too, whatever its headers say. */
-    private static long bodyLength(HttpRequest request) {
-        return request.decoderResult().isSuccess() ? HttpUtil.getContentLength(request, 0L) : 0;
+    private static void checkBody(HttpRequest head, int largest) throws Refusal {
+        String expected = head.headers().get(HttpHeaderNames.EXPECT);
+        if (expected != null && !HttpHeaderValues.CONTINUE.contentEqualsIgnoreCase(expected)) {
+            throw Refusal.expectationFailed(
+                    "Expect is " + Text.quote(expected) + "; this server knows 100-continue only");
+        }
+        if (HttpUtil.getContentLength(head, 0L) > largest) {
+            throw Limits.tooLarge(largest);
+        }
     }
 }

@@ -32,6 +32,14 @@ final class Answers {
         return response;
     }
 
+    static FullHttpResponse refusal(Refusal refusal) {
+        FullHttpResponse response = error(refusal.status(), refusal.type(), refusal.getMessage());
+        if (!refusal.allow().isEmpty()) {
+            response.headers().set(HttpHeaderNames.ALLOW, refusal.allow());
+        }
+        return response;
+    }
+
     /**
      * Lets {@code better} take the place of {@code original}, whose request id and keep-alive it
      * takes over; {@code original} is released.

@@ -35,7 +35,7 @@ public final class ExecutionParameters extends ModelServerEndpoint {
 
     @Override
     public void doGet(Request request, Response response, Context context) throws IOException {
-        int megabytes = config.getMaxRequestSize() / MEGABYTE;
+        int megabytes = Limits.thatFits(config.getMaxRequestSize()) / MEGABYTE;
         String body = String.format(BODY, config.getDefaultWorkers(), megabytes);
         response.setContentType("application/json");
         response.getOutputStream().write(body.getBytes(StandardCharsets.UTF_8));

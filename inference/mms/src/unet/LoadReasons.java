@@ -2,11 +2,9 @@ package unet;
 
 import com.amazonaws.ml.mms.http.ErrorResponse;
 import com.amazonaws.ml.mms.util.JsonUtils;
-import com.google.gson.JsonElement;
 import com.google.gson.JsonParseException;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpResponseStatus;
-import io.netty.handler.codec.http.QueryStringDecoder;
 import java.io.IOException;
 import java.math.BigInteger;
 import java.nio.charset.StandardCharsets;
@@ -14,7 +12,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
-import java.util.List;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -26,7 +23,7 @@ import org.slf4j.LoggerFactory;
 final class LoadReasons {
 
     private static final Logger LOG = LoggerFactory.getLogger(LoadReasons.class);
-    private static final String MODEL_NAME = "model_name";
+    private static final String LOG_LISTS = "; the log lists what is there";
 
     private final Optional<Path> folder;
 
@@ -35,19 +32,13 @@ final class LoadReasons {
         this.folder = folder;
     }
 
-    /** Whether the request wants a model loaded: its body may then name the model. */
-    boolean concern(PendingRequest request) {
-        boolean load = request.method().equals("POST") && request.path().equals("/models");
-        return load && folder.isPresent();
-    }
-
     /** @return an answer with the reason, or {@code answer} itself where no reason is known */
     FullHttpResponse explain(PendingRequest request, FullHttpResponse answer) {
         boolean failed = answer.status().code() >= HttpResponseStatus.INTERNAL_SERVER_ERROR.code();
-        if (!failed || !concern(request)) {
+        if (!failed || folder.isEmpty()) {
             return answer;
         }
-        return modelName(request)
+        return request.modelName()
                 .flatMap(this::takeReason)
                 .map(reason -> Answers.replace(answer, answer(reason)))
                 .orElse(answer);
@@ -62,18 +53,6 @@ final class LoadReasons {
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException(e); // every Java has it
         }
-    }
-
-    /** As MMS finds it: in the query string, or in the JSON of the body. */
-    private static Optional<String> modelName(PendingRequest request) {
-        List<String> values = new QueryStringDecoder(request.uri()).parameters().get(MODEL_NAME);
-        if (values != null) {
-            return Optional.of(values.get(0));
-        }
-        return request.body()
-                .flatMap(body -> Json.member(body, MODEL_NAME))
-                .filter(JsonElement::isJsonPrimitive)
-                .map(JsonElement::getAsString);
     }
 
     /** Reads and removes the file: the next attempt to load the model may end otherwise. */
@@ -92,8 +71,10 @@ final class LoadReasons {
         }
     }
 
+    /** What else the folder holds is in the log of the worker, and not for whoever asks. */
     private static FullHttpResponse answer(ErrorResponse reason) {
         HttpResponseStatus status = HttpResponseStatus.valueOf(reason.getCode());
-        return Answers.error(status, reason.getType(), reason.getMessage());
+        String message = Contract.LISTING.matcher(reason.getMessage()).replaceFirst(LOG_LISTS);
+        return Answers.error(status, reason.getType(), message);
     }
 }

@@ -5,13 +5,14 @@ import com.amazonaws.ml.mms.wlm.ModelManager;
 import com.amazonaws.ml.mms.wlm.WorkerState;
 import com.amazonaws.ml.mms.wlm.WorkerThread;
 import java.util.Iterator;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /**
  * Watches the processes of the models, and notices what MMS does not.
  *
- * <p>MMS restarts a worker that ended, again and again; but not the process that forks them: the
- * thread that should do so fails at a null pointer, as it has no channel.
+ * <p>MMS starts a worker again that ended, as often as it takes; but not the process that forks
+ * them: {@link Forker} does.
  */
 final class ModelWatch {
 
@@ -48,7 +49,8 @@ final class ModelWatch {
     }
 
     /**
-     * Returns only by an exception: when no worker will ever serve the model.
+     * Returns only by an exception: when no worker will ever serve the model. Once a worker has
+     * served it, those that end come back, and so does the process that forks them.
      *
      * @throws IllegalStateException says why
      */
@@ -58,19 +60,32 @@ final class ModelWatch {
             throw new IllegalStateException("No process could be started for the model");
         }
         Model model = models.getModels().get(names.next());
-        Process forker = model.getServerThread().getLifeCycle().getProcess();
-        while (!forker.waitFor(POLL_MILLISECONDS, TimeUnit.MILLISECONDS)) {
-            if (models.getWorkers(model.getModelName()).stream().anyMatch(ModelWatch::cannotLoad)) {
+        Forker forker = new Forker(model.getServerThread());
+        while (true) {
+            List<WorkerThread> workers = models.getWorkers(model.getModelName());
+            boolean cannotLoad = workers.stream().anyMatch(ModelWatch::hasStopped);
+            boolean everLoaded = workers.stream().anyMatch(ModelWatch::hasEverLoaded);
+            if (cannotLoad && !everLoaded) {
                 drain.waitForNothing();
                 throw new IllegalStateException("A worker ended while it loaded the model");
             }
+            if (!forker.isAlive()) {
+                String end = "The process that starts workers ended: status " + forker.status();
+                if (!everLoaded || !forker.startAgain()) {
+                    throw new IllegalStateException(end);
+                }
+                System.out.println(end + "; it is started again");
+            }
+            TimeUnit.MILLISECONDS.sleep(POLL_MILLISECONDS);
         }
-        int status = forker.exitValue();
-        throw new IllegalStateException("The process that starts workers ended: status " + status);
     }
 
-    private static boolean cannotLoad(WorkerThread worker) {
-        boolean everLoaded = worker.getPid() > 0; // known from the answer to LOAD
-        return !everLoaded && worker.getState() == WorkerState.WORKER_STOPPED;
+    private static boolean hasStopped(WorkerThread worker) {
+        return worker.getState() == WorkerState.WORKER_STOPPED;
+    }
+
+    private static boolean hasEverLoaded(WorkerThread worker) {
+        // the process id is known from the answer to LOAD, and stays
+        return worker.getPid() > 0 || worker.getState() == WorkerState.WORKER_MODEL_LOADED;
     }
 }

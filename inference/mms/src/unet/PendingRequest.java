@@ -1,71 +1,70 @@
 package unet;
 
-import io.netty.buffer.ByteBuf;
 import io.netty.handler.codec.http.HttpRequest;
-import java.io.ByteArrayOutputStream;
-import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
 /** What is kept of a request until it is answered. */
 final class PendingRequest {
 
-    private static final int LARGEST_BODY = 64 * 1024; // bytes, of what is kept of a body
-
-    private final String method;
+    private final String line;
     private final String uri;
-    private final ByteArrayOutputStream body = new ByteArrayOutputStream(0);
-    private boolean bodyTooLarge;
-    private Optional<String> refusal = Optional.empty();
+    private final boolean post;
+    private Target target;
+    private Route route;
+    private Optional<String> modelName = Optional.empty();
 
     PendingRequest(HttpRequest request) {
-        method = request.method().name();
         uri = request.uri();
+        line = request.method().name() + " " + uri;
+        post = request.method().name().equals("POST");
     }
 
-    String method() {
-        return method;
+    private PendingRequest(String line) {
+        this.line = line;
+        uri = "";
+        post = false;
     }
 
-    /** The path and the query string. */
+    /** One whose head could not be read. */
+    static PendingRequest unread(String line) {
+        return new PendingRequest(Text.shorten(line));
+    }
+
+    /** What it asks for, as it came. */
     String uri() {
         return uri;
     }
 
-    String path() {
-        int query = uri.indexOf('?');
-        return query < 0 ? uri : uri.substring(0, query);
+    void asksFor(Target target, Route route) {
+        this.target = target;
+        this.route = route;
     }
 
-    /** Keeps a copy of the next part of the body. */
-    void keep(ByteBuf part) {
-        bodyTooLarge = bodyTooLarge || body.size() + part.readableBytes() > LARGEST_BODY;
-        if (!bodyTooLarge) {
-            byte[] bytes = new byte[part.readableBytes()];
-            part.getBytes(part.readerIndex(), bytes);
-            body.write(bytes, 0, bytes.length);
-        }
+    Target target() {
+        return target;
     }
 
-    /** What was kept of the body; empty where that is not all of it. */
-    Optional<String> body() {
-        return bodyTooLarge
-                ? Optional.empty()
-                : Optional.of(body.toString(StandardCharsets.UTF_8));
+    Route route() {
+        return route;
     }
 
-    /** Sets why it is refused: it is answered when all earlier requests are. */
-    void refuse(String reason) {
-        refusal = Optional.of(reason);
+    /** Whether it wants a model loaded. */
+    boolean loadsModel() {
+        return post && route == Route.MODELS;
     }
 
-    /** Why it is refused; empty where it is not. */
-    Optional<String> refusal() {
-        return refusal;
+    void setModelName(String name) {
+        modelName = Optional.of(name);
+    }
+
+    /** The model that it wants loaded; empty where it wants something else. */
+    Optional<String> modelName() {
+        return modelName;
     }
 
     /** As the log names it. */
     @Override
     public String toString() {
-        return method + " " + uri;
+        return line;
     }
 }

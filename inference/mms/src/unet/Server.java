@@ -12,15 +12,19 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.ChannelInitializer;
 import io.netty.channel.ChannelOption;
+import io.netty.channel.ChannelPipeline;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.epoll.EpollChannelOption;
+import io.netty.channel.epoll.EpollEventLoopGroup;
+import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.ssl.SslContext;
 import io.netty.util.internal.logging.InternalLoggerFactory;
 import io.netty.util.internal.logging.Slf4JLoggerFactory;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.security.GeneralSecurityException;
-import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -35,24 +39,33 @@ import org.slf4j.LoggerFactory;
  */
 public final class Server extends ModelServer {
 
+    private static final int PART = 64 * 1024; // bytes of a body that are handed on together
+    private static final long UNSENT = 128 * 1024; // bytes
+
     private final ConfigManager config;
     private final boolean multiModel;
     private final Drain drain;
-    private final BodyMemory memory;
-    private final ErrorDetails details;
-    private final LoadReasons reasons;
-    private final AccessLog log;
+    private final Shared shared;
 
     private Server(ConfigManager config, boolean multiModel, Drain drain) {
         super(config);
         this.config = config;
         this.multiModel = multiModel;
         this.drain = drain;
-        // a body is held up to three times: as it came, as it is queued, as it goes to the worker
-        memory = new BodyMemory(Runtime.getRuntime().maxMemory() / 4);
-        details = new ErrorDetails(config.getMaxRequestSize());
-        reasons = new LoadReasons(multiModel ? loadErrorsFolder() : Optional.empty());
-        log = new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER));
+        // A body is held up to three times: as it came, as it goes to the worker, and, outside of
+        // the heap, as it goes to the kernel; an answer likewise. Java grants as much outside.
+        long fifth = Runtime.getRuntime().maxMemory() / 5;
+        shared =
+                new Shared(
+                        drain,
+                        Limits.ofProperties(config.getMaxRequestSize()),
+                        new Connections(Limits.connections()),
+                        new Memory(fifth),
+                        new Memory(fifth),
+                        new ModelRequests(
+                                Optional.ofNullable(config.getMmsDefaultServiceHandler())),
+                        new LoadReasons(multiModel ? loadErrorsFolder() : Optional.empty()),
+                        new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
     }
 
     /** What {@link ModelServer#main} does, for this class. */
@@ -64,7 +77,7 @@ public final class Server extends ModelServer {
                             new DefaultParser().parse(ConfigManager.Arguments.getOptions(), own)));
             PluginsManager.getInstance().initialize();
             InternalLoggerFactory.setDefaultFactory(Slf4JLoggerFactory.INSTANCE);
-            Drain drain = new Drain(drainLimit());
+            Drain drain = new Drain(Limits.seconds(Contract.DRAIN_SECONDS_PROPERTY, "25"));
             Runtime.getRuntime().addShutdownHook(new Thread(drain, "drain"));
             new Server(ConfigManager.getInstance(), Contract.isMultiModel(), drain).startAndWait();
         } catch (IllegalArgumentException | IllegalStateException | IOException e) {
@@ -84,11 +97,6 @@ public final class Server extends ModelServer {
         List<String> all = Arrays.asList(arguments);
         int start = all.indexOf(ModelServer.class.getName()) + 1;
         return all.subList(start, all.size()).toArray(new String[0]);
-    }
-
-    private static Duration drainLimit() {
-        String seconds = System.getProperty(Contract.DRAIN_SECONDS_PROPERTY, "25");
-        return Duration.ofMillis((long) (1000 * Double.parseDouble(seconds)));
     }
 
     private static Optional<Path> loadErrorsFolder() {
@@ -129,10 +137,16 @@ public final class Server extends ModelServer {
                         .channel(connector.getServerChannel())
                         .option(ChannelOption.SO_BACKLOG, 1024)
                         .childOption(ChannelOption.SO_KEEPALIVE, true)
+                        .childOption(ChannelOption.ALLOW_HALF_CLOSURE, true)
                         .childHandler(
                                 connections(
                                         ssl,
                                         hideManagement ? ConnectorType.INFERENCE_CONNECTOR : type));
+        boolean overTcp = connector.getSocketAddress() instanceof InetSocketAddress;
+        if (overTcp && workers instanceof EpollEventLoopGroup) {
+            // the kernel takes less at once, so that it is seen when a client reads
+            bootstrap.childOption(EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT);
+        }
         ChannelFuture bound = bootstrap.bind(connector.getSocketAddress()).await();
         if (!bound.isSuccess()) {
             String reason = bound.cause().getMessage();
@@ -143,14 +157,22 @@ public final class Server extends ModelServer {
     }
 
     private ChannelInitializer<Channel> connections(SslContext ssl, ConnectorType type) {
+        boolean management = type != ConnectorType.INFERENCE_CONNECTOR;
+        Admission admission = new Admission(drain::hasBegun, management, shared.limits);
         return new ServerInitializer(ssl, type) {
             @Override
             public void initChannel(Channel channel) {
                 super.initChannel(channel);
-                Admission admission = new Admission(memory, drain::hasBegun);
-                Exchange exchange = new Exchange(drain, admission, details, reasons, log);
-                channel.pipeline().addAfter("http", "exchange", exchange);
+                addTo(channel.pipeline(), shared, admission);
             }
         };
+    }
+
+    /** Puts our handlers around the HTTP codec. */
+    static void addTo(ChannelPipeline pipeline, Shared shared, Admission admission) {
+        Framing framing = new Framing(shared.connections, shared.limits);
+        pipeline.replace("http", "http", new HttpServerCodec(Head.LARGEST, Head.LARGEST, PART));
+        pipeline.addBefore("http", "framing", framing);
+        pipeline.addAfter("http", "exchange", new Exchange(framing, shared, admission));
     }
 }

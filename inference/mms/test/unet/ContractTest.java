@@ -17,6 +17,13 @@ final class ContractTest {
     void namesAreTheAgreedOnes() throws IOException {
         Check.equal(Vector.name("header", "logged"), Contract.LOGGED_HEADER);
         Check.equal(Vector.name("header", "request_id"), Contract.REQUEST_ID_HEADER);
+        Check.equal(Vector.name("header", "query"), Contract.QUERY_HEADER);
+        Check.equal(Vector.name("header", "form"), Contract.FORM_HEADER);
+        Check.equal(Vector.name("property", "idle_seconds"), Contract.IDLE_SECONDS_PROPERTY);
+        Check.equal(
+                Vector.name("property", "keep_alive_seconds"),
+                Contract.KEEP_ALIVE_SECONDS_PROPERTY);
+        Check.equal(Vector.name("property", "connections"), Contract.CONNECTIONS_PROPERTY);
         Check.equal(Vector.name("variable", "multi_model"), Contract.MULTI_MODEL_VARIABLE);
         Check.equal(Vector.name("variable", "load_errors"), Contract.LOAD_ERRORS_VARIABLE);
         Check.equal(Vector.name("property", "drain_seconds"), Contract.DRAIN_SECONDS_PROPERTY);
@@ -30,6 +37,19 @@ final class ContractTest {
         for (Map.Entry<String, JsonElement> file : files.entrySet()) {
             Check.equal(file.getValue().getAsString(), LoadReasons.fileName(file.getKey()));
         }
+    }
+
+    @Test
+    void ourHeadersHaveTheAgreedBeginning() throws IOException {
+        for (String name : new String[] {"logged", "query", "form"}) {
+            Check.that(Vector.name("header", name).startsWith(Contract.OUR_HEADERS), name);
+        }
+    }
+
+    @Test
+    void whatAFolderHoldsIsFoundInAMessage() throws IOException {
+        String message = Vector.read().get("message_with_listing").getAsString();
+        Check.that(Contract.LISTING.matcher(message).find(), message);
     }
 
     @Test

@@ -6,17 +6,24 @@ import static unet.TestConnection.header;
 import static unet.TestConnection.post;
 import static unet.TestConnection.text;
 
+import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.List;
 
 final class ExchangeTest {
 
-    private final Drain drain = new Drain(Duration.ofSeconds(25));
-    private final BodyMemory memory = new BodyMemory(LARGEST_BODY);
-    private final TestConnection connection = new TestConnection(drain, memory);
+    private static final Duration LONG = Duration.ofSeconds(50); // longer than all tests may take
+    private static final Duration SHORT = Duration.ofMillis(20);
 
-    // --- order
+    private final Drain drain = new Drain(Duration.ofSeconds(25));
+    private final Memory bodies = new Memory(LARGEST_BODY);
+    private final Memory answers = new Memory(LARGEST_BODY);
+    private final TestServer server = new TestServer(drain).remembering(bodies, answers);
+    private final TestConnection connection = new TestConnection(server);
+
+    // --- who is busy
 
     @Test
     void aRequestIsHandedOnAndAnswered() {
@@ -28,27 +35,15 @@ final class ExchangeTest {
     }
 
     @Test
-    void pipelinedRequestsAreAnsweredInTheirOrder() {
+    void pipelinedRequestsAreLoggedInTheirOrder() {
         Output.takeLines();
-        connection.send("GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n");
-        Check.equal("/a", connection.nextRequest());
-        Check.equal("/b", connection.nextRequest());
+        connection.send("GET /models/a HTTP/1.1\r\n\r\nGET /models/b HTTP/1.1\r\n\r\n");
         connection.answer(200, "A");
         connection.answer(404, "{\"message\": \"no b\"}");
-        Check.equal("A", text(connection.receive()));
-        Check.equal(404, connection.receive().status().code());
         List<String> lines = Output.takeLines();
-        Check.contains("\"request\":\"GET /a\",\"status\":200", lines.get(0));
-        Check.contains("\"request\":\"GET /b\",\"status\":404,\"error\":\"no b\"", lines.get(1));
-    }
-
-    @Test
-    void aConnectionIsBusyUntilTheLastPipelinedRequestIsAnswered() {
-        connection.send(PING + PING);
-        connection.answer(200, "");
-        Check.that(isBusy(), "one request is not answered");
-        connection.answer(200, "");
-        Check.that(!isBusy(), "both requests are answered");
+        Check.contains("\"request\":\"GET /models/a\",\"status\":200", lines.get(0));
+        Check.contains(
+                "\"request\":\"GET /models/b\",\"status\":404,\"error\":\"no b\"", lines.get(1));
     }
 
     @Test
@@ -57,9 +52,8 @@ final class ExchangeTest {
         connection.send(post(5));
         Check.that(isBusy(), "a head was sent");
         connection.send("hello");
-        connection.answerLater(200, "mask");
-        Check.that(isBusy(), "the answer waits in the channel");
-        connection.flush();
+        Check.that(isBusy(), "it is not answered");
+        connection.answer(200, "mask");
         Check.that(!isBusy(), "the answer was sent");
     }
 
@@ -69,7 +63,7 @@ final class ExchangeTest {
         Check.that(isBusy(), "a body is arriving");
         connection.disconnect();
         Check.that(!isBusy(), "the client is gone");
-        Check.that(memory.reserve(LARGEST_BODY), "its room is free");
+        Check.equal(0L, bodies.taken());
     }
 
     @Test
@@ -84,11 +78,17 @@ final class ExchangeTest {
     }
 
     @Test
-    void aRequestThatIsNoHttpIsHandedOn() {
-        connection.send("GET / HTTP/1.1\r\nContent-Length: many\r\n\r\n");
-        Check.that(connection.nextRequest() != null, "MMS answers it 400");
-        connection.answer(400, "");
-        Check.equal(400, connection.receive().status().code());
+    void anAnswerThatNobodyAwaitsIsDropped() {
+        connection.answer(200, "mask");
+        Check.equal(null, connection.receive());
+    }
+
+    @Test
+    void aLargeAnswerIsSentInParts() {
+        connection.send(PING);
+        connection.answer(200, "x".repeat(200_000));
+        Check.equal("x".repeat(200_000), text(connection.receive()));
+        Check.equal(0L, answers.taken());
     }
 
     // --- keep-alive
@@ -124,14 +124,12 @@ final class ExchangeTest {
     }
 
     @Test
-    void theEndComesAfterAllPipelinedRequests() {
-        connection.send(PING + "GET /ping HTTP/1.1\r\nConnection: close\r\n\r\n");
+    void nothingFollowsARequestThatAsksForTheEnd() {
+        connection.send("GET /ping HTTP/1.1\r\nConnection: close\r\n\r\n" + PING);
+        Check.equal("/ping", connection.nextRequest());
         connection.answer(200, "1");
-        Check.that(connection.isOpen(), "one request is not answered");
-        connection.answer(200, "2");
-        Check.that(!connection.isOpen(), "both requests are answered");
         Check.equal("1", text(connection.receive()));
-        Check.equal("2", text(connection.receive()));
+        Check.equal(null, connection.nextRequest());
     }
 
     private void answerClosing() {
@@ -143,96 +141,102 @@ final class ExchangeTest {
     // --- refusal
 
     @Test
-    void aBodyThatFindsNoRoomIsRefused() {
-        TestConnection other = new TestConnection(drain, memory);
-        other.send(post(60_000) + "he");
-        connection.send(post(60_000));
-        FullHttpResponse refusal = connection.receive();
-        Check.equal(503, refusal.status().code());
-        Check.contains("as many large requests as its memory allows", text(refusal));
-        Check.contains("\"type\": \"ServiceUnavailableException\"", text(refusal));
-        Check.equal("1", header(refusal, "retry-after"));
-        Check.equal("close", header(refusal, "connection"));
-        Check.equal(null, connection.nextRequest());
+    void whatIsNotThereIsAnsweredAtOnce() {
+        connection.send("GET /nowhere HTTP/1.1\r\n\r\n");
+        checkRefused(404, "there is nothing at");
     }
 
     @Test
-    void theConnectionOfARefusalIsClosedWhenTheBodyHasCome() {
-        memory.reserve(LARGEST_BODY);
-        connection.send(post(60_000) + "x".repeat(59_999));
-        Check.equal(503, connection.receive().status().code());
-        Check.that(connection.isOpen(), "closing now would reset the connection");
-        connection.send("x");
-        Check.that(!connection.isOpen(), "the connection is closed");
-        Check.equal(null, connection.nextRequest());
+    void methodsAreListed() {
+        connection.send("PUT /invocations HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello");
+        Check.equal("POST", header(checkRefused(405, "takes POST"), "allow"));
     }
 
     @Test
-    void aRefusalWaitsForEarlierAnswers() {
-        memory.reserve(LARGEST_BODY);
-        connection.send(PING + post(5) + "hello");
-        Check.equal(null, connection.receive());
-        connection.answer(200, "A");
-        FullHttpResponse earlier = connection.receive();
-        Check.equal("A", text(earlier));
-        Check.equal(null, header(earlier, "connection"));
-        FullHttpResponse refusal = connection.receive();
-        Check.equal(503, refusal.status().code());
-        Check.equal("close", header(refusal, "connection"));
-        Check.equal("/ping", connection.nextRequest());
-        Check.equal(null, connection.nextRequest());
-        Check.that(!connection.isOpen(), "the connection is closed");
-        Check.that(!isBusy(), "both requests are answered");
+    void whatIsNoModelIsNotHandedOn() {
+        connection.send("POST /models?url=http://a/b&model_name=a HTTP/1.1\r\n\r\n");
+        checkRefused(400, "absolute path");
     }
 
     @Test
-    void requestsBetweenRefusalsAreAnsweredInTheirOrder() {
-        memory.reserve(LARGEST_BODY);
-        connection.send((PING + post(5) + "hello").repeat(2));
-        connection.answer(200, "1");
-        connection.answer(200, "3");
-        Check.equal("1", text(connection.receive()));
-        Check.equal(503, connection.receive().status().code());
-        Check.equal("3", text(connection.receive()));
-        Check.equal(503, connection.receive().status().code());
-        Check.equal(null, connection.receive());
-        Check.that(!connection.isOpen(), "the connection is closed");
+    void aModelIsHandedOnInTheOnlyForm() {
+        connection.send("POST /models?url=/b&model_name=a HTTP/1.1\r\n\r\n");
+        FullHttpRequest request = connection.takeRequest();
+        Check.equal("/models", request.uri());
+        Check.equal("application/json", request.headers().get("content-type"));
+        Check.equal(
+                "{\"model_name\":\"a\",\"url\":\"/b\",\"handler\":\"ours\"}",
+                request.content().toString(StandardCharsets.UTF_8));
     }
 
     @Test
-    void smallBodiesFindRoomBesideALargeOne() {
-        TestConnection other = new TestConnection(drain, memory);
-        other.send(post(60_000) + "he");
-        connection.send(post(5) + "hello");
-        Check.equal("/invocations", connection.nextRequest());
-    }
-
-    @Test
-    void theRoomIsFreeBeforeTheAnswerIsSent() {
+    void aHeadTakesNoMemory() {
+        TestConnection other = new TestConnection(server);
+        other.send(post(LARGEST_BODY));
         connection.send(post(60_000) + "x".repeat(60_000));
-        Check.that(!memory.reserve(60_000), "the body is there");
-        connection.answerLater(200, "mask");
-        Check.equal(null, connection.receive());
-        Check.that(memory.reserve(60_000), "whoever has the answer may send the next body");
+        Check.equal("/invocations", connection.nextRequest());
+        Check.equal(60_000L, bodies.taken());
     }
 
     @Test
-    void theRoomOfOtherBodiesStaysTaken() {
-        TestConnection other = new TestConnection(drain, memory);
-        other.send(post(40_000) + "he");
-        connection.send(post(40_000) + "x".repeat(40_000));
-        connection.answer(200, "");
-        Check.that(!memory.reserve(60_001), "100,001 of 100,000");
-        Check.that(memory.reserve(60_000), "100,000 of 100,000");
+    void aBodyThatFindsNoMemoryIsRefused() {
+        TestConnection other = new TestConnection(server);
+        other.send(post(60_000) + "x".repeat(60_000));
+        connection.send(post(60_000) + "x".repeat(50_000));
+        FullHttpResponse refusal = checkRefused(503, "as many large requests as its memory allows");
+        Check.equal("1", header(refusal, "retry-after"));
+        Check.that(connection.isOpen(), "closing now would reset the connection");
+        connection.send("x".repeat(10_000));
+        Check.that(!connection.isOpen(), "the body has come");
     }
 
     @Test
-    void theRoomOfPipelinedBodiesIsFreeWhenAllAreAnswered() {
-        connection.send((post(40_000) + "x".repeat(40_000)).repeat(2));
-        connection.answer(200, "");
-        Check.that(!memory.reserve(40_000), "one request is not answered");
-        connection.answer(200, "");
-        Check.that(memory.reserve(LARGEST_BODY), "both requests are answered");
+    void chunksTakeMemory() {
+        TestConnection other = new TestConnection(server);
+        other.send(post(60_000) + "x".repeat(60_000));
+        connection.send("POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection.send("C350\r\n" + "x".repeat(50_000));
+        checkRefused(503, "as its memory allows");
+    }
+
+    @Test
+    void theMemoryIsFreeBeforeTheAnswerIsSent() {
+        connection.send(post(60_000) + "x".repeat(60_000));
+        Check.equal(60_000L, bodies.taken());
+        connection.answer(200, "mask");
+        Check.equal(0L, bodies.taken());
+    }
+
+    @Test
+    void whatMmsHoldsStaysTakenWhenTheClientLeaves() {
+        connection.send(post(60_000) + "x".repeat(60_000));
+        FullHttpRequest held = connection.takeRequest();
+        connection.disconnect();
+        Check.equal(60_000L, bodies.taken());
+        Check.equal(60_000, held.content().array().length);
+    }
+
+    @Test
+    void anAnswerThatFindsNoMemoryIs503() {
+        answers.part(() -> {}).take(90_000);
+        connection.send(PING);
+        connection.answer(200, "x".repeat(20_000));
+        checkAnswer(503, "answers that clients do not read");
+    }
+
+    private FullHttpResponse checkRefused(int status, String message) {
+        Check.equal(null, connection.nextRequest());
+        FullHttpResponse answer = checkAnswer(status, message);
+        Check.equal("close", header(answer, "connection"));
+        return answer;
+    }
+
+    private FullHttpResponse checkAnswer(int status, String message) {
+        FullHttpResponse answer = connection.receive();
+        Check.equal(status, answer.status().code());
+        Check.contains(message, text(answer));
+        Check.that(header(answer, "x-request-id") != null, "it has an id");
+        return answer;
     }
 
     // --- half-sent bodies
@@ -241,50 +245,49 @@ final class ExchangeTest {
     void aBodyThatIsTooLargeIsAnsweredAtOnceAndTheConnectionStaysUntilItHasCome() {
         int length = LARGEST_BODY + 1;
         connection.send(post(length) + "x".repeat(length - 1));
-        FullHttpResponse answer = connection.receive();
-        Check.equal(413, answer.status().code());
-        Check.contains("larger than the 100,000 bytes that this server takes", text(answer));
+        checkRefused(413, "larger than the 100,000 bytes that are taken here");
         Check.that(connection.isOpen(), "closing now would reset the connection");
-        connection.send("x" + PING);
-        Check.equal("/ping", connection.nextRequest());
+        connection.send("x");
+        Check.that(!connection.isOpen(), "the body has come");
+    }
+
+    @Test
+    void aBodyInChunksThatIsTooLargeIsAnsweredWhenItIs() {
+        connection.send("POST /invocations HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n");
+        connection.send("30D40\r\n" + "x".repeat(100_000));
+        Check.equal(null, connection.receive());
+        connection.send("x");
+        checkRefused(413, "larger than the 100,000 bytes that are taken here");
+    }
+
+    @Test
+    void theRestOfARefusedBodyIsNotAwaitedForEver() throws InterruptedException {
+        TestConnection other = new TestConnection(new TestServer().waiting(SHORT, LONG));
+        other.send(post(LARGEST_BODY + 1));
+        Check.equal(413, other.receive().status().code());
+        other.awaitEnd();
+        Check.equal(null, other.receive());
     }
 
     @Test
     void aHalfSentBodyIsGivenUp() {
         connection.send(post(5) + "he");
-        connection.exchange.giveUp();
+        connection.giveUp();
         Check.equal(null, connection.receive()); // it runs in the event loop
         connection.runPendingTasks();
-        FullHttpResponse answer = connection.receive();
-        Check.equal(503, answer.status().code());
-        Check.contains("server is shutting down", text(answer));
+        checkAnswer(503, "server is shutting down");
         Check.that(!connection.isOpen(), "the connection is closed");
         Check.that(!isBusy(), "nothing is expected any more");
     }
 
     @Test
-    void allPipelinedRequestsAreGivenUp() {
-        connection.send(PING + PING + post(5) + "he");
-        connection.answer(200, "");
-        connection.exchange.giveUp();
-        connection.runPendingTasks();
-        Check.equal(200, connection.receive().status().code());
-        Check.equal(503, connection.receive().status().code());
-        Check.equal(503, connection.receive().status().code());
-        Check.equal(null, connection.receive());
-        Check.that(!connection.isOpen(), "the connection is closed");
-    }
-
-    @Test
-    void aRefusalThatWaitsIsGivenUpOnce() {
-        memory.reserve(LARGEST_BODY);
-        connection.send(PING + post(5) + "he");
-        connection.exchange.giveUp();
+    void whatComesAfterItIsGivenUpIsDropped() {
+        connection.send(PING);
+        connection.giveUp();
         connection.runPendingTasks();
         Check.equal(503, connection.receive().status().code());
-        Check.equal(503, connection.receive().status().code());
+        connection.answerWhenClosed(200, "late");
         Check.equal(null, connection.receive());
-        Check.that(!connection.isOpen(), "the connection is closed");
     }
 
     private boolean isBusy() {

@@ -1,45 +1,30 @@
 package unet;
 
-import io.netty.buffer.Unpooled;
 import io.netty.handler.codec.http.DefaultHttpRequest;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpVersion;
-import java.nio.charset.StandardCharsets;
-import java.util.Optional;
 
 final class PendingRequestTest {
 
     private final PendingRequest request =
             new PendingRequest(
-                    new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, "/a/b?c=/d?e"));
+                    new DefaultHttpRequest(HttpVersion.HTTP_1_1, HttpMethod.POST, "/models?c=d"));
 
     @Test
-    void thePathEndsAtTheQueryString() {
-        Check.equal("/a/b", request.path());
-        Check.equal("POST /a/b?c=/d?e", request.toString());
+    void theLogNamesItAsItCame() {
+        Check.equal("POST /models?c=d", request.toString());
     }
 
     @Test
-    void partsOfABodyAreJoined() {
-        keep("grö");
-        keep("ße");
-        Check.equal(Optional.of("größe"), request.body());
+    void whetherItLoadsAModelIsKnownByItsRoute() {
+        Check.that(!request.loadsModel(), "its route is not known");
+        request.asksFor(null, Route.MODELS);
+        Check.that(request.loadsModel(), "it is a POST to the models");
     }
 
     @Test
-    void aBodyOf64KilobytesIsKept() {
-        keep("x".repeat(64 * 1024));
-        Check.equal(64 * 1024, request.body().orElseThrow().length());
-    }
-
-    @Test
-    void nothingIsKeptOfALargerBody() {
-        keep("x".repeat(64 * 1024 + 1));
-        keep("{}");
-        Check.equal(Optional.empty(), request.body());
-    }
-
-    private void keep(String part) {
-        request.keep(Unpooled.copiedBuffer(part, StandardCharsets.UTF_8));
+    void whatCouldNotBeReadIsCut() {
+        String line = PendingRequest.unread("\u0016\u0003" + "x".repeat(10_000)).toString();
+        Check.equal("??" + "x".repeat(98) + "…", line);
     }
 }

@@ -2,21 +2,22 @@ package unet;
 
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.Unpooled;
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelInitializer;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
 import io.netty.handler.codec.http.DefaultFullHttpResponse;
+import io.netty.handler.codec.http.DefaultHttpHeaders;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpObjectAggregator;
+import io.netty.handler.codec.http.HttpResponse;
 import io.netty.handler.codec.http.HttpResponseDecoder;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpServerCodec;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.HttpVersion;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Optional;
-import org.slf4j.LoggerFactory;
 
 /**
  * A connection with the handlers that it has in MMS up to the aggregator, and the test at both
@@ -30,32 +31,29 @@ final class TestConnection {
     private final EmbeddedChannel client =
             new EmbeddedChannel(new HttpResponseDecoder(), new HttpObjectAggregator(1_000_000));
     private final EmbeddedChannel channel;
-    final Exchange exchange;
 
-    /** Connections that share {@code drain} and {@code memory} are those of one server. */
-    TestConnection(Drain drain, BodyMemory memory, Optional<Path> loadErrors) {
-        exchange =
-                new Exchange(
-                        drain,
-                        new Admission(memory, drain::hasBegun),
-                        new ErrorDetails(LARGEST_BODY),
-                        new LoadReasons(loadErrors),
-                        new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
+    /** Connections that have the same {@code server} share what it limits. */
+    TestConnection(TestServer server) {
         channel =
                 new EmbeddedChannel(
-                        new HttpServerCodec(), exchange, new HttpObjectAggregator(LARGEST_BODY));
-    }
-
-    TestConnection(Drain drain, BodyMemory memory) {
-        this(drain, memory, Optional.empty());
+                        new ChannelInitializer<Channel>() {
+                            @Override
+                            protected void initChannel(Channel channel) {
+                                channel.pipeline()
+                                        .addLast("http", new HttpServerCodec())
+                                        .addLast(new HttpObjectAggregator(LARGEST_BODY));
+                                Server.addTo(
+                                        channel.pipeline(), server.shared(), server.admission());
+                            }
+                        });
     }
 
     TestConnection(Drain drain) {
-        this(drain, new BodyMemory(LARGEST_BODY));
+        this(new TestServer(drain));
     }
 
     TestConnection() {
-        this(new Drain(Duration.ofSeconds(25)));
+        this(new TestServer());
     }
 
     /** The head of a POST request to /invocations; {@code headers} end with a line break each. */
@@ -74,12 +72,33 @@ final class TestConnection {
         channel.writeInbound(Unpooled.copiedBuffer(text, StandardCharsets.UTF_8));
     }
 
+    /** Sends no more, and still reads. */
+    void sendNoMore() {
+        channel.pipeline().fireUserEventTriggered(ChannelInputShutdownEvent.INSTANCE);
+    }
+
     void disconnect() {
         channel.close();
     }
 
     boolean isOpen() {
         return channel.isOpen();
+    }
+
+    /** The next answer is to a request for the head alone. */
+    FullHttpResponse receiveHead() {
+        EmbeddedChannel reader = new EmbeddedChannel(new HttpResponseDecoder());
+        for (ByteBuf part = channel.readOutbound(); part != null; part = channel.readOutbound()) {
+            reader.writeInbound(part);
+        }
+        HttpResponse head = reader.readInbound();
+        Check.equal(null, reader.readInbound());
+        return new DefaultFullHttpResponse(
+                head.protocolVersion(),
+                head.status(),
+                Unpooled.EMPTY_BUFFER,
+                head.headers(),
+                new DefaultHttpHeaders());
     }
 
     /** The next answer; null: nothing has come. */
@@ -94,12 +113,13 @@ final class TestConnection {
 
     /** The path of the next request that got here; null: none has. */
     String nextRequest() {
-        FullHttpRequest request = channel.readInbound();
-        if (request == null) {
-            return null;
-        }
-        request.release();
-        return request.uri();
+        FullHttpRequest request = takeRequest();
+        return request == null ? null : request.uri();
+    }
+
+    /** The next request that got here; null: none has. */
+    FullHttpRequest takeRequest() {
+        return channel.readInbound();
     }
 
     void answer(FullHttpResponse response) {
@@ -111,17 +131,37 @@ final class TestConnection {
         answer(response(status, body));
     }
 
-    /** Answers, but the answer stays in the channel until {@link #flush}. */
-    void answerLater(int status, String body) {
-        channel.write(response(status, body));
+    /** Answers too late. */
+    void answerWhenClosed(int status, String body) {
+        channel.writeAndFlush(response(status, body));
     }
 
-    void flush() {
-        channel.flush();
+    void giveUp() {
+        channel.pipeline().get(Exchange.class).giveUp();
     }
 
     void runPendingTasks() {
         channel.runPendingTasks();
+    }
+
+    /** Waits until the server has ended the connection. */
+    void awaitEnd() throws InterruptedException {
+        Check.eventually(
+                () -> {
+                    channel.runScheduledPendingTasks();
+                    return !isOpen();
+                },
+                "the connection is closed");
+    }
+
+    /** Whether the server will do something if nothing happens. */
+    boolean hasDeadline() {
+        return channel.runScheduledPendingTasks() >= 0;
+    }
+
+    /** Whether the server reads on. */
+    boolean isRead() {
+        return channel.config().isAutoRead();
     }
 
     static FullHttpResponse response(int status, String body) {

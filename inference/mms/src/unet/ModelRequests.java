@@ -1,0 +1,128 @@
+package unet;
+
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
+import io.netty.handler.codec.http.QueryStringDecoder;
+import java.net.URI;
+import java.net.URISyntaxException;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * Reads what POST /models asks for, more strictly than Multi Model Server (MMS), which would fetch
+ * a model from anywhere and run any handler.
+ */
+final class ModelRequests {
+
+    private static final String NAME = "model_name";
+    private static final String URL = "url";
+    private static final String RULE =
+            "; send model_name, and url with the absolute path of a folder of this machine,"
+                    + " as JSON or in the query string";
+    private static final int LONGEST_NAME = 200; // characters
+
+    private final Optional<String> handler;
+
+    /** @param handler loads all models, whatever a file beside one says; empty: MMS chooses */
+    ModelRequests(Optional<String> handler) {
+        this.handler = handler;
+    }
+
+    /**
+     * What is asked for, in the only form that MMS is to see.
+     *
+     * @param query of the request, as it came
+     * @param body of the request; empty where its media type is not that of JSON
+     * @throws Refusal 400 where anything else is asked for
+     */
+    JsonObject read(String query, Optional<String> body) throws Refusal {
+        Target.checkEscapes(query);
+        JsonObject asked = body.isPresent() ? ofBody(body.get()) : new JsonObject();
+        addQuery(query, asked);
+        for (String name : asked.keySet()) {
+            if (!name.equals(NAME) && !name.equals(URL)) {
+                throw refusal("%s is no parameter of POST /models", Text.quote(name));
+            }
+        }
+        String name = text(asked, NAME);
+        checkName(name);
+        JsonObject model = new JsonObject();
+        model.addProperty(NAME, name);
+        model.addProperty(URL, path(text(asked, URL)));
+        handler.ifPresent(ours -> model.addProperty("handler", ours));
+        return model;
+    }
+
+    /** The name of the model that {@link #read} gives. */
+    static String nameOf(JsonObject model) {
+        return model.get(NAME).getAsString();
+    }
+
+    private static JsonObject ofBody(String body) throws Refusal {
+        return Json.object(body).orElseThrow(() -> refusal("body is no JSON object"));
+    }
+
+    private static void addQuery(String query, JsonObject asked) throws Refusal {
+        Map<String, List<String>> values = new QueryStringDecoder(query, false).parameters();
+        for (Map.Entry<String, List<String>> entry : values.entrySet()) {
+            if (entry.getValue().size() > 1 || asked.has(entry.getKey())) {
+                throw refusal("%s stands there twice", Text.quote(entry.getKey()));
+            }
+            asked.add(entry.getKey(), new JsonPrimitive(entry.getValue().get(0)));
+        }
+    }
+
+    private static String text(JsonObject asked, String name) throws Refusal {
+        JsonElement value = asked.get(name);
+        if (value == null || !value.isJsonPrimitive() || !value.getAsJsonPrimitive().isString()) {
+            String what = value == null ? "%s is missing" : "%s is no text";
+            throw refusal(what, name);
+        }
+        return value.getAsString();
+    }
+
+    /** A name must come back as it is in the path /models/NAME. */
+    private static void checkName(String name) throws Refusal {
+        String again = new String(name.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
+        boolean addressable =
+                again.equals(name)
+                        && !name.isBlank()
+                        && name.length() <= LONGEST_NAME
+                        && !name.equals(".")
+                        && !name.equals("..")
+                        && !name.contains("\ufffd")
+                        && name.chars().noneMatch(c -> c == '/' || Character.isISOControl(c));
+        if (!addressable) {
+            throw Refusal.badRequest(
+                    "model_name is %s, which cannot stand in the path /models/NAME; send 1 to %d"
+                            + " characters without slashes and control characters, and not . or ..",
+                    Text.quote(name), LONGEST_NAME);
+        }
+    }
+
+    private static String path(String url) throws Refusal {
+        String path = url.toLowerCase(Locale.ROOT).startsWith("file:") ? pathOfFile(url) : url;
+        if (!path.startsWith("/") || path.chars().anyMatch(Character::isISOControl)) {
+            throw refusal("url is %s", Text.quote(url));
+        }
+        return path;
+    }
+
+    private static String pathOfFile(String url) {
+        try {
+            URI uri = new URI(url);
+            boolean here = uri.getAuthority() == null && uri.getQuery() == null;
+            return here && uri.getPath() != null ? uri.getPath() : "";
+        } catch (URISyntaxException e) {
+            return "";
+        }
+    }
+
+    private static Refusal refusal(String what, Object... arguments) {
+        return Refusal.badRequest("%s", String.format(what, arguments) + RULE);
+    }
+}

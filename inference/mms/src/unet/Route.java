@@ -1,0 +1,60 @@
+package unet;
+
+import java.util.List;
+import java.util.Set;
+
+/** What there is at a path, and the methods that it takes. */
+enum Route {
+    PROBE("GET, HEAD"),
+    INVOKE("POST"),
+    MODELS("GET, HEAD, POST"),
+    MODEL("GET, HEAD, DELETE");
+
+    private static final Set<String> PROBES = Set.of("ping", "execution-parameters");
+
+    private final String methods;
+
+    Route(String methods) {
+        this.methods = methods;
+    }
+
+    /**
+     * @param management whether models can be listed, loaded and unloaded
+     * @throws Refusal 404 where there is nothing, 405 where it has no such method
+     */
+    static Route of(String method, Target target, boolean management) throws Refusal {
+        Route route = at(target.segments(), management);
+        if (route == null) {
+            throw Refusal.notFound(
+                    "there is nothing at "
+                            + Text.quote(target.path())
+                            + "; images are sent to /invocations, or to /models/NAME/invoke");
+        }
+        if (!List.of(route.methods.split(", ")).contains(method)) {
+            throw Refusal.notAllowed(
+                    route.methods,
+                    String.format(
+                            "method is %s; %s takes %s",
+                            Text.quote(method), Text.quote(target.path()), route.methods));
+        }
+        return route;
+    }
+
+    private static Route at(List<String> segments, boolean management) {
+        String first = segments.isEmpty() ? "" : segments.get(0);
+        boolean models = first.equals("models") && !segments.contains("");
+        switch (segments.size()) {
+            case 1:
+                if (first.equals("invocations")) {
+                    return INVOKE;
+                }
+                return PROBES.contains(first) ? PROBE : models && management ? MODELS : null;
+            case 2:
+                return models && management ? MODEL : null;
+            case 3:
+                return models && segments.get(2).equals("invoke") ? INVOKE : null;
+            default:
+                return null;
+        }
+    }
+}

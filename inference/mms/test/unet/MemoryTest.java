@@ -1,0 +1,118 @@
+package unet;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+
+final class MemoryTest {
+
+    private final List<String> losers = new ArrayList<>();
+    private long now; // nanoseconds
+    private final Memory memory = new Memory(1_000_000, () -> now);
+
+    @Test
+    void partsFindRoomUpToTheLimit() {
+        Check.that(part("a").take(600_000), "0.6 of 1");
+        Check.that(part("b").take(400_000), "1 of 1");
+        Check.that(!part("c").take(100_000), "1.1 of 1");
+        Check.equal(1_000_000L, memory.taken());
+    }
+
+    @Test
+    void smallPartsFindRoomBesideLargeOnes() {
+        Check.that(part("a").take(1_000_000), "1 of 1");
+        Check.that(part("b").take(50_000), "it is small");
+        Check.that(!part("c").take(70_000), "it is not small");
+    }
+
+    @Test
+    void aPartThatIsAloneMayBeLarger() {
+        Memory.Part part = part("a");
+        Check.that(part.take(1_000_000), "it is alone");
+        Check.that(part.take(1_000_000), "it is still alone");
+        Check.that(!part("b").take(1), "it is not alone");
+    }
+
+    @Test
+    void whatIsReleasedIsThereAgain() {
+        Memory.Part part = part("a");
+        part.take(1_000_000);
+        part.release();
+        part.release();
+        Check.equal(0L, memory.taken());
+    }
+
+    @Test
+    void whoIsSlowLosesItsPart() {
+        Memory.Part slow = part("slow");
+        Memory.Part slower = part("slower");
+        slow.take(400_000);
+        slower.take(400_000);
+        pass(3);
+        slow.moved(10_000);
+        Check.that(part("new").take(400_000), "the slowest gives way");
+        Check.equal(List.of("slower"), losers);
+        Check.that(!slower.take(1), "it has lost");
+        Check.equal(800_000L, memory.taken());
+    }
+
+    @Test
+    void whoTricklesIsSlow() {
+        Memory.Part part = part("trickling");
+        part.take(900_000);
+        part.moved(900_000);
+        for (int second = 0; second < 4; second++) {
+            pass(1);
+            part.moved(1);
+        }
+        Check.that(part("new").take(400_000), "the slow one gives way");
+        Check.equal(List.of("trickling"), losers);
+    }
+
+    @Test
+    void whoIsFastKeepsItsPart() {
+        Memory.Part part = part("fast");
+        part.take(900_000);
+        for (int second = 0; second < 4; second++) {
+            pass(1);
+            part.moved(200_000);
+        }
+        Check.that(!part("new").take(400_000), "nobody gives way");
+        Check.equal(List.of(), losers);
+    }
+
+    @Test
+    void whatHasComeAsAWholeStays() {
+        Memory.Part part = part("complete");
+        part.take(900_000);
+        part.settle(800_000);
+        pass(3);
+        Check.that(!part("new").take(400_000), "nobody gives way");
+        Check.equal(800_000L, memory.taken());
+    }
+
+    @Test
+    void whatMmsHoldsIsTakenUntilItLetsGo() throws InterruptedException {
+        Object held = new Object();
+        Memory.Part part = part("a");
+        part.take(900_000);
+        part.releaseWith(held);
+        Check.that(!part("new").take(400_000), "MMS holds it");
+        Check.that(held.hashCode() != 0 || true, "it is used up to here");
+        held = null;
+        Check.eventually(
+                () -> {
+                    pass(2);
+                    return part("new").take(400_000);
+                },
+                "MMS let go of it");
+    }
+
+    private Memory.Part part(String owner) {
+        return memory.part(() -> losers.add(owner));
+    }
+
+    private void pass(long seconds) {
+        now += TimeUnit.SECONDS.toNanos(seconds);
+    }
+}
