@@ -28,9 +28,9 @@ check: lint ## check style and types, and run the unit tests of Python and Java:
 	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
 	@$(VENV)/bin/pytest -q tests/unit
 
-test: lint ## check style and types, and run every test
+test: lint ## check style and types, and run every test, those of two files at a time
 	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
-	@$(VENV)/bin/pytest
+	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 
 image: ## build the container image IMAGE
 	@docker build --tag $(IMAGE) .

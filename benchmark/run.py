@@ -42,12 +42,14 @@ class Plan:
 
 FULL = Plan(5, 30, 48, (256, 512, 1024, 2048, 4096, 8192), everything=True)
 QUICK = Plan(1, 8, 16, (256, 512, 1024, 2048), everything=False)
+LEAST = Plan(1, 2, 8, (256, 512), everything=False)
 
 
 @click.command()
 @click.option("--quick", is_flag=True, help="less of everything, without the others: two minutes")
+@click.option("--least", is_flag=True, help="what shows that it runs, and nothing of speed")
 @click.option("--out", default=ROOT / "out", type=click.Path(path_type=Path), help="default: out")
-def main(quick: bool, out: Path) -> None:
+def main(quick: bool, least: bool, out: Path) -> None:
     """Measure how fast the server is, beside the bare engine and other servers, on this machine.
 
     Writes benchmark.json and benchmark.png to --out, and prints tables. What is compared takes
@@ -56,7 +58,7 @@ def main(quick: bool, out: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and every server with it
     out.mkdir(parents=True, exist_ok=True)
-    plan = QUICK if quick else FULL
+    plan = LEAST if least else QUICK if quick else FULL
     if plan.everything:
         servers.install_peers()
     result: dict = {"machine": describe_machine()}
@@ -79,7 +81,7 @@ def measure(part: Part) -> object:
 
 def parts_of(plan: Plan, folder: Path) -> list[tuple[str, Part]]:
     """The parts and their names, in the order in which they are measured."""
-    few = max(4, plan.rounds // 4)
+    few = min(plan.rounds, max(4, plan.rounds // 4))
     artifacts.prepare(EMBEDDED)
     models = _both(EMBEDDED, folder / "embedded")
     always: list[tuple[str, Part]] = [

@@ -1,3 +1,4 @@
+import fcntl
 import os
 
 import pytest
@@ -11,11 +12,13 @@ MODEL_DIR = ROOT / "models" / "unet-membrane"
 
 
 @pytest.fixture(scope="session")
-def image():
+def image(tmp_path_factory):
     """The image, built as the README says, under a name of this run: others may be under way."""
     require_engine()
     own = f"{IMAGE}:test-{os.getpid()}"
-    docker("build", "--tag", IMAGE, "--tag", own, ROOT)  # the first name keeps the layers
+    with open(tmp_path_factory.getbasetemp().parent / "building", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # the other one of two test processes finds it built
+        docker("build", "--tag", IMAGE, "--tag", own, ROOT)  # the first name keeps the layers
     yield own
     docker("image", "rm", own)
 

@@ -2,15 +2,17 @@
 
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 
-def python_of(venv: Path, requirements: Path) -> Path:
+def python_of(venv: Path, requirements: Path, *, ours: bool = False) -> Path:
     """The interpreter of an environment, which is made where it is missing or out of date.
 
     Args:
         venv: the folder of the environment.
         requirements: what it holds, with hashes.
+        ours: whether it finds what it does not hold in the environment of this process.
     """
     python, done = venv / "bin" / "python", venv / "installed"
     if done.exists() and done.read_text() == requirements.read_text():
@@ -21,5 +23,8 @@ def python_of(venv: Path, requirements: Path) -> Path:
         [uv, "pip", "install", "-q", "-p", python, "--require-hashes", "-r", requirements],
         check=True,
     )
+    if ours:
+        [packages] = venv.glob("lib/python*/site-packages")
+        (packages / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
     done.write_text(requirements.read_text())
     return python

@@ -163,25 +163,26 @@ def commit(folder):
 def test_pushing_to_ecr(cloud, image):
     """As far as it goes without the real registry: `docker login` finds none."""
     for _ in range(2):
-        _, messages = push("unet", "v1", code=1)
+        _, messages = push("unet-new", "v1", code=1)
         assert f"docker cannot log in to {ECR}" in messages
-    [repository] = cloud.aws("ecr").describe_repositories()["repositories"]
+    ecr = cloud.aws("ecr")
+    [repository] = ecr.describe_repositories(repositoryNames=["unet-new"])["repositories"]
     assert repository["imageTagMutability"] == "IMMUTABLE"
     assert repository["imageScanningConfiguration"] == {"scanOnPush": True}
-    policy = cloud.aws("ecr").get_lifecycle_policy(repositoryName="unet")["lifecyclePolicyText"]
+    policy = ecr.get_lifecycle_policy(repositoryName="unet-new")["lifecyclePolicyText"]
     assert json.loads(policy)["rules"][0]["selection"]["tagStatus"] == "untagged"
 
 
 def test_a_tag_that_is_in_ecr_already(cloud, image):
     ecr = cloud.aws("ecr")
-    ecr.create_repository(repositoryName="unet")
+    ecr.create_repository(repositoryName="unet-new")
     kind = "application/vnd.docker.distribution.manifest.v2+json"
     config = {"digest": f"sha256:{'a' * 64}"}
     manifest = json.dumps({"schemaVersion": 2, "mediaType": kind, "config": config})
-    ecr.put_image(repositoryName="unet", imageTag="v1", imageManifest=manifest)
-    [known] = ecr.describe_images(repositoryName="unet")["imageDetails"]
-    digest, messages = push("unet", "v1")
-    assert digest == f"{ECR}/unet@{known['imageDigest']}"
+    ecr.put_image(repositoryName="unet-new", imageTag="v1", imageManifest=manifest)
+    [known] = ecr.describe_images(repositoryName="unet-new")["imageDetails"]
+    digest, messages = push("unet-new", "v1")
+    assert digest == f"{ECR}/unet-new@{known['imageDigest']}"
     assert "there already" in messages
 
 
@@ -195,11 +196,15 @@ def test_a_folder_of_real_sections(image, tmp_path):
     """Not part of the project: see the model card."""
     if not os.environ.get("ISBI2012_DIR"):
         pytest.skip("ISBI2012_DIR is not set")
-    sections = Path(os.environ["ISBI2012_DIR"], "image")
+    sections = tmp_path / "sections"
+    sections.mkdir()
+    for path in sorted(Path(os.environ["ISBI2012_DIR"], "image").iterdir())[:5]:
+        shutil.copy(path, sections)
+    out = tmp_path / "out"
     with containers.container(image) as container:
-        output = run(invoke, sections, "--url", container.url, "--overlay", "-o", tmp_path).output
+        output = run(invoke, sections, "--url", container.url, "--overlay", "-o", out).output
     names = {path.stem for path in sections.iterdir()}
-    assert {path.stem for path in tmp_path.iterdir()} == names | {f"{n}-overlay" for n in names}
+    assert {path.stem for path in out.iterdir()} == names | {f"{n}-overlay" for n in names}
     rows = [line for line in output.splitlines() if " mask " in line]
     assert len(rows) == len(names)
     shares = [float(row.split()[2].rstrip("%")) for row in rows]

@@ -1,5 +1,6 @@
 """Packages of bioimage.io, as its own library makes them, are served as that answers them."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -33,13 +34,21 @@ FLOAT32 = Computing(precision="float32")
 
 
 @pytest.fixture(scope="module")
-def packages(tmp_path_factory):
+def python():
+    """The interpreter that has the library, and TensorFlow from ours."""
+    return python_of(ROOT / ".venv-bioimageio", HERE / "requirements.txt", ours=True)
+
+
+@pytest.fixture(scope="module")
+def packages(python, tmp_path_factory):
     """A folder of packages, each of which bioimageio.core has judged good; see fixtures/make.py."""
-    python = python_of(ROOT / ".venv-bioimageio", HERE / "requirements.txt")
     folder = tmp_path_factory.mktemp("packages")
     scratch = tmp_path_factory.mktemp("scratch")  # the library unpacks zips where it runs
+    environment = os.environ | {"TMPDIR": str(scratch)}  # and leaves folders there
     command = [python, HERE / "make.py", folder]
-    made = subprocess.run(command, capture_output=True, text=True, check=False, cwd=scratch)
+    made = subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=scratch, env=environment
+    )
     assert made.returncode == 0, made.stderr[-2000:]
     return folder
 
@@ -197,9 +206,8 @@ def test_a_zip_is_prepared_beside_it(copy):
     assert (folder / "saved_model.graph").is_dir()
 
 
-def test_a_u_net_as_pytorch_exports_it(tmp_path, caplog):
+def test_a_u_net_as_pytorch_exports_it(python, tmp_path, caplog):
     """Channels first, logits: as ONNX Runtime answers it."""
-    python = python_of(ROOT / ".venv-bioimageio", HERE / "requirements.txt")
     subprocess.run([python, HERE / "unet_onnx.py", tmp_path], check=True)
     with np.load(tmp_path / "expected.npz") as expected:
         images, logits = expected["x"], expected["p"]

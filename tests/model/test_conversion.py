@@ -16,6 +16,8 @@ from segmentation.networks import openvino
 from segmentation.networks.conversion import load, sandbox, store
 from support import bad_artifacts, tiny_models
 
+pytestmark = pytest.mark.child
+
 MATRIX = np.array([[0.25, 0.5]], np.float32)  # of a model of one channel and two classes
 
 

@@ -23,6 +23,7 @@ from support.serving import until
 
 # Keras warns who saves or loads such models
 pytestmark = [
+    pytest.mark.child,
     pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`"),
     pytest.mark.filterwarnings("ignore:Skipping nested container"),
 ]

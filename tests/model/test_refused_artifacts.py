@@ -1,12 +1,6 @@
-"""Which artifact of a directory is loaded, and those that are refused, each with its reason.
-
-What a child process would do is done in this one, in a tenth of the time; test_hostile.py has the
-processes.
-"""
+"""Which artifact of a directory is loaded, and those that are refused, each with its reason."""
 
 import contextlib
-import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -16,19 +10,8 @@ import tensorflow as tf
 from segmentation import artifacts
 from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
-from segmentation.networks.conversion import child, sandbox, saved_model
-from segmentation.spec import Ports
+from segmentation.networks.conversion import saved_model
 from support import tiny_models
-
-
-@pytest.fixture(autouse=True)
-def _in_this_process(monkeypatch):
-    def run(module, arguments, folder, limits):
-        assert module == child.__name__
-        path, target, digest, ports = arguments
-        return child.work(Path(path), Path(target), digest, Ports(**json.loads(ports)), limits)
-
-    monkeypatch.setattr(sandbox, "run", run)
 
 
 @pytest.fixture(scope="module")

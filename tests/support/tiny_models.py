@@ -11,9 +11,12 @@ from segmentation.networks.conversion import convert, readers, store
 
 
 def _pointwise(channels: int, kernel: np.ndarray, activation: str, size=(None, None), batch=None):
-    image = keras.Input((*size, channels), batch)
-    layer = keras.layers.Conv2D(kernel.shape[1], 1, use_bias=False, activation=activation)
-    model = keras.Model(image, layer(image))
+    # with names of our own: Keras counts, and no model would equal another one
+    image = keras.Input((*size, channels), batch, name="image")
+    layer = keras.layers.Conv2D(
+        kernel.shape[1], 1, use_bias=False, activation=activation, name="pointwise"
+    )
+    model = keras.Model(image, layer(image), name="tiny")
     layer.set_weights([kernel[None, None].astype(np.float32)])
     return model
 
