@@ -1,106 +1,51 @@
 """What a request can be answered with, ``output=mask`` and so on: a class for each.
 
 An answer is made of the probabilities of each tile (``of_tile``), so that the probabilities of a
-large image never exist as a whole, and drawn as planes when a picture is written (``planes``).
-Whoever adds one writes a class with a name, these two, and what it costs; see CONTRIBUTING.md.
+large image never exist as a whole, finished when all tiles are there (``finished``), and drawn as
+planes when a picture is written (``planes``). Whoever adds one writes a class with a name, how it
+is made of a tile, and what it costs; see CONTRIBUTING.md.
 """
 
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
+from .answer import ANSWERS as ANSWERS
+from .answer import Answer, Content, planes_of
+from .components import Components, find
+from .drawing import COLORS as COLORS
+from .drawing import class_colors, outline
 from .errors import RequestError
 from .images import Images
+from .prediction import Prediction as Prediction
 from .spec import ModelSpec
 
 FOREGROUND = 255  # of a mask with one class; background is 0
-# class 0 is background; Okabe and Ito's colours can be told apart by colour-blind people
-COLORS = ("#000000", "#ffd400", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
-
-ANSWERS: dict[str, type["Answer"]] = {}  # by name; every class that names itself is in it
-
-
-@dataclass(frozen=True)
-class Answer(ABC):
-    """One kind of answer, as one request wants it.
-
-    Attributes:
-        threshold: 0–1; a pixel is foreground where its probability is larger.
-        colors: "#rrggbb" of the classes, background first.
-        classes: of the network; 1 where it gives one foreground probability.
-        multilabel: whether classes may overlap, so that background has no probability of its own.
-        name: what the request calls it.
-        pictures_only: whether only picture formats can hold it.
-    """
-
-    threshold: float = ModelSpec.threshold
-    colors: Sequence[str] = COLORS
-    classes: int = 1
-    multilabel: bool = False
-
-    name: ClassVar[str]
-    pictures_only: ClassVar[bool] = False
-
-    def __init_subclass__(cls) -> None:
-        ANSWERS[cls.name] = cls
-
-    @classmethod
-    def wanted(cls, threshold: float | None, spec: ModelSpec, classes: int) -> "Answer":
-        """The answer for a request.
-
-        Args:
-            threshold: what the request asks for; None leaves it to the spec.
-            spec: of the model.
-            classes: of the network.
-
-        Raises:
-            RequestError: the request asks for something that this answer cannot do.
-        """
-        chosen = spec.threshold if threshold is None else threshold
-        return cls(chosen, spec.class_colors or COLORS, classes, bool(spec.multilabel))
-
-    @abstractmethod
-    def of_tile(self, probabilities: np.ndarray) -> np.ndarray:
-        """float32 (N, h, w, K) probabilities, 0–1 -> (N, h, w) or (N, h, w, K) of any dtype."""
-
-    @property
-    @abstractmethod
-    def bytes_per_pixel(self) -> int:
-        """What one pixel of ``of_tile`` takes."""
-
-    def planes(self, values: np.ndarray, images: Images) -> np.ndarray:
-        """What a picture shows: (P, H, W) of any dtype, or (P, H, W, 3) uint8.
-
-        Args:
-            values: (N, H, W) or (N, H, W, K), of all tiles.
-            images: what they were made of.
-        """
-        if values.ndim == 3:
-            return values
-        planes = np.moveaxis(values, -1, 1)  # (N, H, W, K) -> (N, K, H, W)
-        return planes.reshape(-1, *values.shape[1:3])  # -> (NK, H, W)
+MOST_LABELS = 65_535  # in 16 bits
+LABEL_BYTES = 4  # of a pixel, while components are looked for
 
 
 class Mask(Answer):
     """255 where the foreground is, 0 elsewhere, of each class where these may overlap; or the index
     of the likeliest of several classes.
 
-    uint8, or uint16 where there are more than 256 classes.
+    uint8, or uint16 where there are more than 256 classes. Components with fewer pixels than the
+    request wants are background.
     """
 
     name = "mask"
 
     @classmethod
-    def wanted(cls, threshold: float | None, spec: ModelSpec, classes: int) -> Answer:
+    def wanted(
+        cls, threshold: float | None, spec: ModelSpec, classes: int, minimum: int = 1
+    ) -> Answer:
         if classes > 1 and not spec.multilabel and threshold is not None:
             raise RequestError(
                 f"threshold is {threshold}; this model has {classes} classes and answers the "
                 "likeliest one; leave the threshold out"
             )
-        return super().wanted(threshold, spec, classes)
+        return super().wanted(threshold, spec, classes, minimum)
 
     def of_tile(self, probabilities: np.ndarray) -> np.ndarray:
         if self._likeliest:
@@ -108,9 +53,37 @@ class Mask(Answer):
         mask = np.multiply(probabilities > self.threshold, FOREGROUND, dtype=np.uint8)
         return mask if self.multilabel else mask[..., 0]
 
+    def finished(self, values: np.ndarray) -> np.ndarray:
+        if self.minimum > 1:
+            for _, _, plane in planes_of(values):
+                plane[find(plane, self.minimum).labels == 0] = 0
+        return values
+
     @property
     def bytes_per_pixel(self) -> int:
-        return self._dtype.itemsize * (self.classes if self.multilabel else 1)
+        return self._planes * (self._dtype.itemsize + self._finding_bytes * (self.minimum > 1))
+
+    @property
+    def palette(self) -> np.ndarray | None:
+        if not self._likeliest or self.colors is COLORS:
+            return None
+        return class_colors(np.arange(self.classes), self.colors)
+
+    def class_name(self, number: int) -> str:
+        """What a class is called, by the model or, where it is silent, here."""
+        if number < len(self.names):
+            return self.names[number]
+        return "foreground" if self.classes == 1 else f"class {number}"
+
+    @property
+    def _finding_bytes(self) -> int:
+        """What a pixel takes while components are looked for: one class after the other."""
+        return LABEL_BYTES + 1 + LABEL_BYTES * self._likeliest
+
+    @property
+    def _planes(self) -> int:
+        """Of each image."""
+        return self.classes if self.multilabel else 1
 
     @property
     def _likeliest(self) -> bool:
@@ -126,6 +99,17 @@ class Probability(Answer):
 
     name = "probability"
 
+    @classmethod
+    def wanted(
+        cls, threshold: float | None, spec: ModelSpec, classes: int, minimum: int = 1
+    ) -> Answer:
+        if minimum > 1:
+            raise RequestError(
+                f"minimum is {minimum}; it is the least pixels of a component, and probabilities "
+                "have none; leave it out, or ask for another output"
+            )
+        return super().wanted(threshold, spec, classes)
+
     def of_tile(self, probabilities: np.ndarray) -> np.ndarray:
         return probabilities
 
@@ -138,7 +122,7 @@ class Overlay(Mask):
     """The image with the outline of its mask drawn in colour."""
 
     name = "overlay"
-    pictures_only = True
+    content = Content.PICTURE
 
     def planes(self, values: np.ndarray, images: Images) -> np.ndarray:
         pairs = zip(images.batch, values, strict=True)
@@ -158,66 +142,70 @@ class Overlay(Mask):
         return picture
 
 
-def outline(mask: np.ndarray) -> np.ndarray:
-    """The pixels of a (H, W) mask that are not background and touch another value; bool (H, W)."""
-    padded = np.pad(mask, 1, mode="edge")
-    center = padded[1:-1, 1:-1]
-    neighbours = (padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:])
-    edge = np.zeros(mask.shape, bool)
-    for neighbour in neighbours:
-        edge |= neighbour != center
-    return edge & (mask > 0)
+class Labels(Mask):
+    """The components of the mask, numbered from 1 in each image; 0 is background. A plane for each
+    class where these may overlap. See ``components``.
 
-
-def class_colors(classes: np.ndarray, colors: Sequence[str]) -> np.ndarray:
-    """The colours of class indices of any shape, as uint8 with a last axis of 3.
-
-    Classes past the last colour take those of the foreground again, never that of the background.
+    uint16, or uint32 where an image has more than 65,535.
     """
-    foreground = colors[1:] or COLORS[1:]
-    palette = np.array([_rgb(color) for color in (colors[0], *foreground)], np.uint8)
-    index = classes.astype(np.intp)
-    return palette[np.where(index == 0, 0, 1 + (index - 1) % len(foreground))]
+
+    name = "labels"
+
+    def finished(self, values: np.ndarray) -> np.ndarray:
+        labels = np.empty(values.shape, np.uint32)
+        for (_, _, plane), (_, _, numbers) in zip(
+            planes_of(values), planes_of(labels), strict=True
+        ):
+            numbers[:] = find(plane, self.minimum).labels
+        return labels if labels.max() > MOST_LABELS else labels.astype(np.uint16)
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return self._planes * (self._dtype.itemsize + self._finding_bytes + LABEL_BYTES)
+
+    @property
+    def palette(self) -> None:
+        return None
 
 
-def _rgb(color: str) -> tuple[int, int, int]:
-    return int(color[1:3], 16), int(color[3:5], 16), int(color[5:7], 16)
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a network says of the images of one request.
+class OfPlane(NamedTuple):
+    """The components of one plane of a mask.
 
     Attributes:
-        values: (N, H, W) or (N, H, W, K), as the answer makes them; see its class.
-        answer: what the request wanted.
-        images: those of the request.
-        tiles: how many the images were cut into.
+        image: of the request, from 0.
+        classes: (n,) the class of each component.
+        components: the n of them.
     """
 
-    values: np.ndarray
-    answer: Answer
-    images: Images
-    tiles: int = 1
+    image: int
+    classes: np.ndarray
+    components: Components
+
+
+class Objects(Mask):
+    """What is told of each component of the mask; the mask itself is what the tiles make."""
+
+    def components(self, mask: np.ndarray) -> Iterator[OfPlane]:
+        """Those of each plane of a finished mask, (N, H, W) or (N, H, W, K), one by one."""
+        for image, place, plane in planes_of(mask):
+            found = find(plane)
+            classes = found.values if self._likeliest else np.full(found.count, place + 1)
+            yield OfPlane(image, classes, found)
 
     @property
-    def per_image(self) -> np.ndarray:
-        """(N, H, W), or (N, H, W, K) of K > 1 classes."""
-        return self.values[..., 0] if self.values.shape[3:] == (1,) else self.values
+    def bytes_per_pixel(self) -> int:
+        return self._planes * (self._dtype.itemsize + self._finding_bytes)
 
-    @property
-    def plane_count(self) -> int:
-        """How many planes of one number per pixel, or of one colour, the answer has."""
-        if self.answer.pictures_only:  # drawn into the images
-            return len(self.values)
-        return self.values.size // (self.values.shape[1] * self.values.shape[2])
 
-    @property
-    def planes(self) -> np.ndarray:
-        """What a picture shows; see ``Answer.planes``."""
-        return self.answer.planes(self.values, self.images)
+class Polygons(Objects):
+    """The outlines of the components, with their classes, as GeoJSON."""
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """The values with the leading axes of the request; also for output functions of users."""
-        array = self.per_image if self.images.stacked else self.per_image[0]
-        return np.array(array, dtype=dtype, copy=copy)
+    name = "geojson"
+    content = Content.FEATURES
+
+
+class Table(Objects):
+    """A row of measurements for each component."""
+
+    name = "table"
+    content = Content.TABLE

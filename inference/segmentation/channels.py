@@ -125,6 +125,7 @@ def fitting(
     white: float,
     shape: tuple[int, ...],
     alpha: bool | None = None,
+    told: bool = False,
 ) -> Fit:
     """Which of the channels of images a model takes that wants another number of them.
 
@@ -136,6 +137,7 @@ def fitting(
         white: the value of an opaque pixel of an alpha channel.
         shape: of the images as they were sent, for messages.
         alpha: whether the last one is an alpha channel; None: it may be.
+        told: whether the file tells which axis the channels are.
 
     Raises:
         RequestError: what they hold would be lost, or is not enough.
@@ -143,7 +145,7 @@ def fitting(
     sent: int = pixels.shape[-1]
     left = sent if alpha is False else ALPHA.get(sent, sent)
     if channels not in (1, 3) or sent > MAX_COLOUR_CHANNELS or left not in (1, 3):
-        raise RequestError(_wrong(shape, sent, channels))
+        raise RequestError(_wrong(shape, sent, channels, told))
     assumed = ""
     if left < sent and not is_opaque(pixels, white):
         if alpha is None:
@@ -153,7 +155,7 @@ def fitting(
             "flatten it on a background if that is what you see"
         )
     if channels == 1 and left == RGB and not _is_gray(pixels):
-        raise RequestError(_wrong(shape, sent, channels))
+        raise RequestError(_wrong(shape, sent, channels, told))
     if left < channels:
         logger.debug("a gray image is given to a network of 3 channels, as each of them")
     return Fit(slice(0, min(left, channels)), assumed)
@@ -196,11 +198,12 @@ def _transparent(shape: tuple[int, ...], sent: int, channels: int) -> str:
     )
 
 
-def _wrong(shape: tuple[int, ...], sent: int, channels: int) -> str:
+def _wrong(shape: tuple[int, ...], sent: int, channels: int, told: bool) -> str:
     came = f"image is {times(shape)}, {count(sent, 'channel')}"
     rule = f"this model takes {count(channels, 'channel')}"
     if channels == 1:
-        narrow = " (a stack this narrow must be sent as N×H×W×1)" if len(shape) == 3 else ""
+        may_be_stack = len(shape) == 3 and not told
+        narrow = " (a stack this narrow must be sent as N×H×W×1)" if may_be_stack else ""
         choose = "choose one with channel=0 (counted from 0)"
         convert = f"convert it to grayscale, or {choose}" if sent in (3, 4) else choose
         return f"{came}; {rule}; {convert}{narrow}"

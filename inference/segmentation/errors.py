@@ -6,6 +6,7 @@
     │   ├── PayloadTooLarge     more pixels than the server takes at once
     │   └── UnsupportedMediaType  a media type that is not read here
     ├── OutOfMemory             a request, or a model, needs more memory than there is
+    ├── OutOfTime               a request was given up, because it took too long
     └── ConfigurationError      the server cannot start as it is set up
         ├── SettingsError       a setting has an impossible value
         └── ModelError          the model directory holds no model that can be served
@@ -30,7 +31,7 @@ class NotAcceptable(RequestError):
 
 
 class PayloadTooLarge(RequestError):
-    """The request holds more pixels than the server takes at once."""
+    """The request holds more pixels than the server takes at once, or would take too long."""
 
 
 class UnsupportedMediaType(RequestError):
@@ -39,6 +40,10 @@ class UnsupportedMediaType(RequestError):
 
 class OutOfMemory(SegmentationError):
     """The request needs more memory than there is; the server lives on."""
+
+
+class OutOfTime(SegmentationError):
+    """The request took longer than requests may take; the server lives on."""
 
 
 class ConfigurationError(SegmentationError):

@@ -96,7 +96,12 @@ class Images(ArrayLike):
             images = images._only(chosen)
         elif sent != channels:
             fit = of_channels.fitting(
-                images.batch, channels, self._settled.highest, self.pixels.shape, self.alpha
+                images.batch,
+                channels,
+                self._settled.highest,
+                self.pixels.shape,
+                self.alpha,
+                told=bool(self.axes),
             )
             images = replace(images, taken=fit.taken).noting(fit.assumed)
         if images.percentiles is not None:
@@ -265,13 +270,17 @@ def check_size(shape: tuple[int, ...], max_pixels: int) -> None:
         )
 
 
-def check_memory(shape: tuple[int, ...]) -> None:
+def check_memory(shape: tuple[int, ...], itemsize: int = 1) -> None:
     """Refuse images that will not fit into the memory; to be called before they are decoded.
+
+    Args:
+        itemsize: the bytes of a value; more than one are decoded, and converted.
 
     Raises:
         OutOfMemory: the memory that is left would not hold them.
     """
-    needed, left = BYTES_PER_VALUE * math.prod(shape), machine.available_memory()
+    bytes_per_value = BYTES_PER_VALUE + 2 * (itemsize - 1)
+    needed, left = bytes_per_value * math.prod(shape), machine.available_memory()
     if needed > left:
         raise OutOfMemory(
             f"request is {times(shape)} and needs about {needed >> 20:,} MB of memory; "

@@ -69,6 +69,7 @@ class Client:
         self._code = Path(model_dir, "code").resolve()
         self._path, self._python_path = sys.path.copy(), os.environ.get("PYTHONPATH")
         self._log_level = logging.getLogger().level
+        self._modules = set(sys.modules)
         self._context = Context("model", str(model_dir), None, 1, None, "1")
         self._service = handler_service.HandlerService()
         try:
@@ -112,8 +113,8 @@ class Client:
         else:
             os.environ["PYTHONPATH"] = self._python_path
         logging.getLogger().setLevel(self._log_level)
-        for name, module in list(sys.modules.items()):
-            file = getattr(module, "__file__", None)
+        for name in set(sys.modules) - self._modules:
+            file = getattr(sys.modules[name], "__file__", None)
             if file and Path(file).resolve().is_relative_to(self._code):
                 del sys.modules[name]
 

@@ -19,6 +19,7 @@ from serving.settings import MEGABYTE, MODEL_DIR, Settings
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # as long as a batch transform job waits for an answer by default
 TIMEOUT_SECONDS = 600
+REQUEST_SHARE = 0.9  # of it, that a request may take: the worker lives on
 TWO_WORKERS_MEMORY = 2 << 30  # bytes: the least with which two workers are started by default
 # where SageMaker puts the model: in its folder "model"
 BASE_DIR = "/opt/ml"
@@ -175,7 +176,17 @@ def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) ->
     }
     if "SAGEMAKER_MODEL_SERVER_TIMEOUT" not in variables:  # the toolkit's default: 60 minutes
         defaults["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] = str(TIMEOUT_SECONDS)
+    defaults["UNET_REQUEST_SECONDS"] = f"{REQUEST_SHARE * _timeout_seconds(variables):g}"
     return defaults
+
+
+def _timeout_seconds(variables: Mapping[str, str]) -> float:
+    """After which MMS ends a worker that has not answered, as the toolkit sets it."""
+    seconds = variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "").strip()
+    minutes = variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", "").strip()
+    if seconds.isdigit():
+        return int(seconds)
+    return 60 * int(minutes) if minutes.isdigit() else TIMEOUT_SECONDS
 
 
 def _overrides(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:

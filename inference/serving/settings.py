@@ -114,6 +114,8 @@ class Settings:
     check_test: bool = _variable("UNET_CHECK_TEST", TRUTH, False)  # of a bioimage.io package
     cache_dir: str | None = _variable("UNET_CACHE_DIR", TEXT)  # of converted models
     metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
+    # None: as long as it takes; the server sets it to a little less than its own time-out
+    request_seconds: float | None = _variable("UNET_REQUEST_SECONDS", _number(0.001, 86_400))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)
     default_accept: str | None = _variable("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", TEXT)
     log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", LOG_LEVEL, logging.INFO)

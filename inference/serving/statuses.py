@@ -13,6 +13,7 @@ from segmentation.errors import (
     ModelError,
     NotAcceptable,
     OutOfMemory,
+    OutOfTime,
     PayloadTooLarge,
     RequestError,
     SegmentationError,
@@ -37,6 +38,7 @@ STATUSES: dict[type, Status] = {
     PayloadTooLarge: Status(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "PayloadTooLarge"),
     UnsupportedMediaType: Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
     OutOfMemory: Status(HTTPStatus.INSUFFICIENT_STORAGE, "InsufficientStorage"),
+    OutOfTime: Status(HTTPStatus.SERVICE_UNAVAILABLE, "OutOfTime"),
     SettingsError: Status(HTTPStatus.INTERNAL_SERVER_ERROR, "SettingsError"),
     ModelError: Status(HTTPStatus.INTERNAL_SERVER_ERROR, "ModelError"),
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Segment images by a server or an endpoint: masks and overlays as files, and a summary."""
+"""Segment images by a server or an endpoint: masks, polygons, tables, and a summary."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +13,7 @@ from aws.lib.summary import summary
 from segmentation.answers import ANSWERS, Mask, Overlay, Probability
 
 EXAMPLE = """scripts/aws/invoke.py sections/ --url http://127.0.0.1:8080 --overlay -o masks
+scripts/aws/invoke.py sections/ --url http://127.0.0.1:8080 --output labels --output table
 scripts/aws/invoke.py cell.tif --endpoint cells --region eu-central-1"""
 
 
@@ -41,7 +42,7 @@ def no_output(context: click.Context, option: click.Parameter, attributes: str) 
     "outputs",
     multiple=True,
     type=click.Choice(list(ANSWERS)),
-    help="also this answer; may be repeated",
+    help="also this answer; may be repeated; all tables together are one, table.csv",
 )
 @click.option(
     "--attributes", default="", callback=no_output, help="such as threshold=0.4,augment=8"

@@ -78,9 +78,9 @@ def test_png_in_png_out(client):
 
 
 def test_a_body_that_has_been_read_takes_no_more_memory(client):
-    for body, content_type in (
+    for body, content_type in (  # an NPY is the memory of its images
         (bodies.png(GRAY), "image/png"),
-        (bodies.npy(GRAY), "application/x-npy"),
+        (bodies.npz(GRAY), "application/x-npz"),
     ):
         buffer = bytearray(body)  # as MMS hands it over
         assert client.post(buffer, content_type)[0] == 200

@@ -7,11 +7,14 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import skimage.measure
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from segmentation.answers import Mask, Probability
+from segmentation import machine
+from segmentation.answers import Labels, Mask, Polygons, Probability, Table
+from segmentation.depth import Range
 from segmentation.errors import OutOfMemory
 from segmentation.images import Images, from_array
 from segmentation.networks import openvino, tensorflow, unet
@@ -115,7 +118,7 @@ def test_the_geometry_is_that_of_the_network():
 )
 def test_any_numbers(dtype):
     pixels = np.eye(20, dtype=dtype)
-    images = Images(pixels, 0.5, "HW")
+    images = Images(pixels, Range(0, 2), "HW")
     values = predict(segmenter_of(tiny_models.identity()), images, Probability()).values
     assert values.dtype == np.float32
     np.testing.assert_array_equal(values[0, ..., 0], pixels * 0.5)
@@ -137,6 +140,33 @@ def test_an_answer_is_made_of_every_tile():
     assert prediction.values.dtype == np.uint8
     assert prediction.tiles == 9
     np.testing.assert_array_equal(prediction.values[0] > 0, pixels[0, ..., 0] > 127)
+
+
+@pytest.mark.parametrize("minimum", [1, 9])
+@pytest.mark.parametrize("answer", [Labels, Table, Polygons])
+def test_objects_are_those_of_the_whole_image(answer, minimum):
+    """However the image was cut, and in each image of a stack by itself."""
+    segmenter = segmenter_of(tiny_models.identity(), tile_size=16, tile_overlap=0)
+    pixels = np.random.default_rng(0).choice([0, 255], (2, 70, 50, 1), p=[0.65, 0.35])
+    images = from_array(pixels.astype(np.uint8)).for_channels(1)
+    made = predict(segmenter, images, answer(minimum=minimum))
+    assert made.tiles == 40
+    for image, values in zip(pixels[..., 0], made.values, strict=True):
+        labels = skimage.measure.label(image)
+        kept = np.where((np.bincount(labels.ravel()) >= minimum)[labels], image, 0)
+        expected = skimage.measure.label(kept) if answer is Labels else kept
+        np.testing.assert_array_equal(values, expected)
+
+
+def test_memory_for_finding_objects_is_asked_for(monkeypatch):
+    segmenter = segmenter_of(tiny_models.identity(), tile_size=64, tile_overlap=0)
+    images = from_array(picture(512, 512)).for_channels(1)
+    segmenter = replace(segmenter, budget=replace(segmenter.budget, bytes_per_pixel=0))
+    monkeypatch.setattr(machine, "available_memory", lambda: 2 * 512 * 512)
+    assert predict(segmenter, images, Mask()).values.any()
+    for answer in (Labels(), Table(), Polygons(), Mask(minimum=2)):
+        with pytest.raises(OutOfMemory, match=r"1×512×512 pixels need [12] MB more memory"):
+            predict(segmenter, images, answer)
 
 
 def test_an_answer_for_another_number_of_classes_is_refused():

@@ -26,7 +26,7 @@ GOOD_NPZ = bodies.npz(GRAY)
 
 # body, content type, status, a word of the message
 BAD = {
-    "no content type": (GOOD_PNG, None, 415, "Content-Type is missing"),
+    "no content type": (b"1,2", None, 415, "Content-Type is missing"),
     "unknown type": (b"x", "application/pdf", 415, "image/png"),
     "form": (b"a=1", "application/x-www-form-urlencoded", 415, "Content-Type is"),
     "malformed type": (b"x", ";;", 415, "Content-Type is"),
@@ -70,7 +70,7 @@ BAD = {
     "npy cut header": (GOOD_NPY[:20], NPY, 400, "header"),
     "npy tail": (GOOD_NPY + b"x", NPY, 400, "more than"),
     "npy text": (b"not numpy at all", NPY, 400, "header"),
-    "npy int64": (bodies.npy(GRAY.astype(np.int64)), NPY, 400, "int64"),
+    "npy int64": (bodies.npy(GRAY.astype(np.int64)), NPY, 400, "64 signed bits"),
     "npy complex": (bodies.npy(GRAY.astype(complex)), NPY, 400, "complex"),
     "npy strings": (bodies.npy(GRAY.astype(str)), NPY, 400, "<U"),
     "npy float 0-255": (bodies.npy(GRAY.astype(np.float32)), NPY, 400, "238"),
@@ -86,11 +86,12 @@ BAD = {
     "png header only": (GOOD_PNG[:10], PNG, 400, "PNG"),
     "png is jpeg": (bodies.jpeg(GRAY), PNG, 400, "no PNG"),
     "image is text": (b"hello world", ANY_IMAGE, 400, "hello wo"),
-    "image is gif": (bodies.picture(GRAY, "GIF"), ANY_IMAGE, 400, "GIF"),
+    "image is pdf": (b"%PDF-1.7", ANY_IMAGE, 400, "%PDF-1.7"),
+    "gif cut": (bodies.picture(GRAY, "GIF")[:-8], ANY_IMAGE, 400, "image/gif"),
     "jpeg cut": (bodies.jpeg(GRAY)[:-200], JPEG, 400, "image/jpeg"),
-    "tiff cut": (bodies.tiff(STACK)[:100], TIFF, 400, "image/tiff"),
-    "tiff of 32-bit integers": (bodies.tiff(GRAY.astype(np.int32)), TIFF, 400, "mode"),
+    "tiff cut": (bodies.tiff(STACK)[:100], TIFF, 400, "cut"),
+    "tiff of 32-bit integers": (bodies.tiff(GRAY.astype(np.int32)), TIFF, 400, "32"),
     "tiff float 0-255": (bodies.tiff(GRAY.astype(np.float32)), TIFF, 400, "238"),
     "png bomb": (bodies.png_of_claimed_size(30_000, 30_000), PNG, 413, "900,000,000"),
-    "png transparent": (bodies.png(np.dstack([RGB, GRAY])), PNG, 400, "alpha"),
+    "png transparent": (bodies.png(np.dstack([RGB, GRAY])), PNG, 400, "4 channels"),
 }

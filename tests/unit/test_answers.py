@@ -6,13 +6,15 @@ import pytest
 from segmentation.answers import (
     ANSWERS,
     COLORS,
+    Labels,
     Mask,
     Overlay,
+    Polygons,
     Prediction,
     Probability,
-    class_colors,
-    outline,
+    Table,
 )
+from segmentation.drawing import class_colors, outline
 from segmentation.errors import RequestError
 from segmentation.images import from_array
 from segmentation.spec import ModelSpec
@@ -91,6 +93,10 @@ def test_answers_have_the_names_that_requests_use():
     assert ANSWERS["mask"] is Mask
     assert ANSWERS["probability"] is Probability
     assert ANSWERS["overlay"] is Overlay
+    assert ANSWERS["labels"] is Labels
+    assert ANSWERS["geojson"] is Polygons
+    assert ANSWERS["table"] is Table
+    assert len(ANSWERS) == 6
 
 
 def test_outline():
@@ -161,3 +167,75 @@ def test_an_array_has_the_leading_axes_of_the_request(axes, values, shape):
     images = from_array(np.zeros([sizes[axis] for axis in axes], np.uint8), axes=axes)
     made = Prediction(np.zeros(values, np.float32), Probability(), images)
     assert np.asarray(made).shape == shape
+
+
+DOTS = np.array([[[255, 0, 255, 255]], [[0, 0, 255, 0]]], np.uint8)
+
+
+def test_labels_go_from_one_in_each_image():
+    labels = Labels().finished(DOTS)
+    assert labels.dtype == np.uint16
+    assert labels.tolist() == [[[1, 0, 2, 2]], [[0, 0, 1, 0]]]
+
+
+def test_labels_of_each_class():
+    assert Labels(classes=3).finished(np.array([[[2, 1, 1, 0, 2]]])).tolist() == [[[1, 2, 2, 0, 3]]]
+
+
+def test_labels_of_classes_that_overlap_have_a_plane_each():
+    mask = np.stack([DOTS, 255 - DOTS], axis=-1)
+    labels = Labels(classes=2, multilabel=True).finished(mask)
+    assert labels[0, 0].tolist() == [[1, 0], [0, 1], [2, 0], [2, 0]]
+    assert labels[1, 0].tolist() == [[0, 1], [0, 1], [1, 0], [0, 2]]
+
+
+@pytest.mark.parametrize(("count", "dtype"), [(65_535, np.uint16), (65_536, np.uint32)])
+def test_labels_have_room_for_all(count, dtype):
+    dots = np.arange(256 * 257).reshape(256, 257) < count
+    mask = np.zeros((1, 2 * 256, 2 * 257), np.uint8)
+    mask[0, ::2, ::2] = 255 * dots
+    labels = Labels().finished(mask)
+    assert (labels.dtype, labels.max()) == (dtype, count)
+
+
+@pytest.mark.parametrize("kind", [Mask, Overlay, Labels, Polygons, Table])
+def test_small_components_are_no_part_of_an_answer(kind):
+    finished = kind.wanted(None, ModelSpec(), 1, 2).finished(DOTS.copy())
+    assert (finished > 0).tolist() == [[[False, False, True, True]], [[False] * 4]]
+
+
+def test_small_components_of_a_class_are_background():
+    mask = np.array([[[1, 1, 2, 1, 1]]], np.uint8)
+    assert Mask(classes=3, minimum=2).finished(mask).tolist() == [[[1, 1, 0, 1, 1]]]
+
+
+def test_probabilities_have_no_components():
+    with pytest.raises(RequestError, match=r"minimum is 20; .* ask for another output"):
+        Probability.wanted(None, ModelSpec(), 1, 20)
+
+
+def test_a_mask_without_a_minimum_is_left_as_it_is():
+    assert Mask().finished(DOTS) is DOTS
+
+
+def test_what_finding_components_takes_is_told():
+    costs = [kind().bytes_per_pixel for kind in (Mask, Table, Labels)]
+    assert costs == [1, 6, 10]
+    assert Mask(minimum=2).bytes_per_pixel == 6
+    assert Labels(classes=3, multilabel=True).bytes_per_pixel == 30
+    assert Labels(classes=3).bytes_per_pixel == 14
+
+
+def test_only_indices_of_classes_have_a_palette():
+    colors = ("#000000", "#ff0000", "#00ff00")
+    assert Mask(classes=3, colors=colors).palette.tolist() == [[0, 0, 0], [255, 0, 0], [0, 255, 0]]
+    for other in (Mask(colors=colors), Labels(classes=3, colors=colors), Mask(classes=3)):
+        assert other.palette is None
+    assert Mask(classes=3, colors=colors, multilabel=True).palette is None
+    assert Probability(classes=3, colors=colors).palette is None
+
+
+def test_what_classes_are_called():
+    assert Mask().class_name(1) == "foreground"
+    assert Mask(classes=3).class_name(2) == "class 2"
+    assert Mask(names=("back", "cell")).class_name(1) == "cell"

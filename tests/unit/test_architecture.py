@@ -18,7 +18,8 @@ MAX_FUNCTION_LINES = 50
 ROOMS = {
     "entrypoint": {"serving", "segmentation.errors"},
     "handler_service": {"inference_handler", "serving", "segmentation"},
-    "inference_handler": {"serving", "segmentation"},
+    "inference_handler": {"served_models", "serving", "segmentation"},
+    "served_models": {"serving", "segmentation"},
     "serving": {"segmentation.errors", "segmentation.machine"},
     "segmentation.testing": {"handler_service", "segmentation"},
     "segmentation.running": {
@@ -36,6 +37,9 @@ ROOMS = {
     },
     "segmentation.wire": {
         "segmentation.answers",
+        "segmentation.components",
+        "segmentation.drawing",
+        "segmentation.polygons",
         "segmentation.images",
         "segmentation.channels",
         "segmentation.depth",
@@ -59,7 +63,20 @@ ROOMS = {
         "segmentation.errors",
         "segmentation.machine",
     },
-    "segmentation.answers": {"segmentation.spec", "segmentation.images", "segmentation.errors"},
+    "segmentation.answers": {
+        "segmentation.answer",
+        "segmentation.prediction",
+        "segmentation.components",
+        "segmentation.drawing",
+        "segmentation.spec",
+        "segmentation.images",
+        "segmentation.errors",
+    },
+    "segmentation.answer": {"segmentation.drawing", "segmentation.spec", "segmentation.images"},
+    "segmentation.prediction": {"segmentation.answer", "segmentation.images"},
+    "segmentation.components": {"segmentation.errors", "segmentation.machine"},
+    "segmentation.polygons": {"segmentation.components"},
+    "segmentation.drawing": set(),
     "segmentation.spec": {
         "segmentation.folders",
         "segmentation.bioimageio",

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from aws import invoke
-from aws.lib import jobs
+from aws.lib import jobs, tables
 from aws.lib.jobs import TRIES, Job, Result, do
 from aws.lib.services import Busy, Refused
 from aws.lib.summary import summary
@@ -14,6 +14,12 @@ from support import bodies
 from support.commands import run
 
 PNG = bodies.png(np.array([[0, 255]], np.uint8))
+POLYGONS = b'{"type": "FeatureCollection", "features": [{}, {}]}'
+CSV = b"label,class,area\n1,cell,12\n2,cell,7\n"
+ANSWERED = {
+    "geojson": (POLYGONS, "application/geo+json"),
+    "table": (CSV, "text/csv; charset=utf-8"),
+}
 
 
 class Service:
@@ -27,7 +33,8 @@ class Service:
         self.requests.append((body, content_type, attributes))
         if len(self.requests) <= self._busy:
             raise Busy("503: later")
-        return PNG, "image/png; charset=binary"
+        output = attributes.split(",")[0].removeprefix("output=")
+        return ANSWERED.get(output, (PNG, "image/png; charset=binary"))
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +54,8 @@ def image(tmp_path):
     [
         ("mask", "", "output=mask", "cell.png"),
         ("overlay", "threshold=0.4", "output=overlay, threshold=0.4", "cell-overlay.png"),
+        ("labels", "minimum=20", "output=labels, minimum=20", "cell.labels.png"),
+        ("geojson", "", "output=geojson", "cell.geojson"),
     ],
 )
 def test_an_answer_is_a_file(image, tmp_path, output, attributes, sent, name):
@@ -54,7 +63,40 @@ def test_an_answer_is_a_file(image, tmp_path, output, attributes, sent, name):
     result = do(service, Job(image, output, attributes), tmp_path)
     assert service.requests == [(b"an image", "image/jpeg", sent)]
     assert result.file == tmp_path / name
-    assert result.file.read_bytes() == PNG
+    assert result.file.read_bytes() == ANSWERED.get(output, (PNG,))[0]
+
+
+def test_all_tables_are_one(tmp_path):
+    answers = {
+        b"a": CSV,
+        b"b": b"label,class,area\n",
+        b"c": b'image,label,class,area,area_um2\n0,1,"a ""cell"", round",3,0.5\n',
+    }
+    images = []
+    for name in answers:
+        images.append(tmp_path / f"{name.decode()}.png")
+        images[-1].write_bytes(name)
+
+    def service(body, content_type, attributes):
+        if body == b"b" and attributes.endswith("1"):
+            raise Refused("400: no")
+        return answers[body], "text/csv"
+
+    sent = [Job(image, "table", "") for image in images] + [Job(images[1], "table", "threshold=1")]
+    results = jobs.run(service, sent, tmp_path, 1)
+    assert [len(result.rows) for result in results] == [2, 0, 1, 0]
+    assert (tmp_path / "table.csv").read_text().splitlines() == [
+        "file,label,class,area,image,area_um2",
+        "a.png,1,cell,12,,",
+        "a.png,2,cell,7,,",
+        'c.png,1,"a ""cell"", round",3,0,0.5',
+    ]
+
+
+def test_a_table_of_nothing(image, tmp_path):
+    result = Result(Job(image, "table", ""), 1.0, tmp_path / "table.csv")
+    tables.write(result.file, [(image.name, result.rows)])
+    assert result.file.read_text() == "file\n"
 
 
 def test_a_busy_service_is_called_again(image, tmp_path):
@@ -131,9 +173,22 @@ def test_the_summary(tmp_path):
     done = Result(Job(tmp_path / "a.tif", "mask", ""), 1.5, file)
     failed = Result(Job(tmp_path / "long-name.png", "overlay", ""), 0.25, failure="400: no")
     titles, first, second = summary([done, failed])
-    assert titles.split() == ["image", "output", "foreground", "pages", "time", "file"]
+    assert titles.split() == ["image", "output", "foreground", "pages", "objects", "time", "file"]
     assert first.split() == ["a.tif", "mask", "75.0%", "2", "1.50", "s", str(file)]
     assert second.split() == ["long-name.png", "overlay", "0.25", "s", "failed:", "400:", "no"]
+
+
+def test_the_summary_counts_objects(image, tmp_path):
+    labels = tmp_path / "cell.labels.tif"
+    labels.write_bytes(bodies.tiff(np.array([[[1, 300]], [[0, 2]]], np.uint16)))
+    drawn = do(Service(busy=0), Job(image, "geojson", ""), tmp_path)
+    measured = do(Service(busy=0), Job(image, "table", ""), tmp_path)
+    lines = summary([Result(Job(image, "labels", ""), 1.0, labels), drawn, measured])[1:]
+    assert [line.split()[1:-3] for line in lines] == [
+        ["labels", "2", "302"],
+        ["geojson", "2"],
+        ["table", "2"],
+    ]
 
 
 def test_the_summary_of_many_classes(tmp_path):

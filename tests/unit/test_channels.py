@@ -98,6 +98,12 @@ def test_an_alpha_channel_of_a_file_is_dropped_with_a_warning():
     assert not opaque.assumed
 
 
+def test_a_file_that_tells_its_channels_is_no_narrow_stack():
+    with pytest.raises(RequestError) as refusal:
+        from_array(RGB, axes="HWC").for_channels(1)
+    assert str(refusal.value).endswith("choose one with channel=0 (counted from 0)")
+
+
 def test_a_fourth_channel_that_is_no_alpha_is_never_dropped():
     images = Images(np.dstack([RGB, ALPHA]), axes="HWC", alpha=False)
     assert images.channels == 4

@@ -1,14 +1,36 @@
 """Encoding: every format that is written, and what is answered where the client has no wish."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from segmentation.answers import Mask, Overlay, Prediction, Probability
+from segmentation.answers import (
+    ANSWERS,
+    Labels,
+    Mask,
+    Overlay,
+    Polygons,
+    Prediction,
+    Probability,
+    Table,
+)
 from segmentation.errors import NotAcceptable
 from segmentation.images import from_array
-from segmentation.wire.encoding import encode
+from segmentation.wire.encoding import encode, output_of
 from segmentation.wire.formats import FORMATS
-from segmentation.wire.media_types import CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
+from segmentation.wire.media_types import (
+    CSV,
+    GEOJSON,
+    JPEG,
+    JSON,
+    JSONLINES,
+    NPY,
+    NPZ,
+    PNG,
+    TIFF,
+)
 from support.bodies import read
 
 MASK = np.array([[0, 255, 255], [255, 0, 0]], np.uint8)
@@ -172,3 +194,110 @@ def test_overlays_are_drawn_in_colour():
 def test_a_stack_of_overlays():
     pages = read(encode(prediction(STACK, Overlay()), TIFF)[0], TIFF)
     assert pages.shape == (*STACK.shape, 3)
+
+
+LABELS = np.array([[[1, 0, 2], [300, 300, 0]]], np.uint16)
+
+
+@pytest.mark.parametrize("media_type", [JSON, JSONLINES, CSV, NPY, NPZ, PNG, TIFF])
+def test_labels(media_type):
+    body, _ = encode(prediction(LABELS, Labels()), media_type)
+    assert read(body, media_type).ravel().tolist() == LABELS.ravel().tolist()
+
+
+MANY_LABELS = np.array([[[1, 0, 70_000]]], np.uint32)
+
+
+@pytest.mark.parametrize("media_type", [JSON, JSONLINES, CSV, NPY, NPZ, TIFF])
+def test_many_labels(media_type):
+    body, _ = encode(prediction(MANY_LABELS, Labels()), media_type)
+    assert read(body, media_type).ravel().tolist() == [1, 0, 70_000]
+
+
+def test_many_labels_are_too_many_for_a_png():
+    many = prediction(MANY_LABELS, Labels(), PNG)
+    with pytest.raises(NotAcceptable, match=r"no 32-bit numbers in PNG.* given as image/tiff"):
+        encode(many, PNG)
+    assert encode(many, None)[1] == TIFF
+
+
+@pytest.mark.parametrize(
+    ("answer", "accept", "words"),
+    [
+        (Polygons(), PNG, r"the geojson of 1×2×3 \(polygons are held by JSON and GeoJSON alone\)"),
+        (Table(), TIFF, "rows of measurements are held by JSON and JSON Lines and CSV alone"),
+        (Table(), GEOJSON, "given as application/json, text/csv, application/jsonlines; accept"),
+        (Mask(), GEOJSON, "GeoJSON holds output=geojson alone"),
+        (Labels(), GEOJSON, "GeoJSON holds output=geojson alone"),
+    ],
+)
+def test_what_is_no_array_is_held_by_some_formats(answer, accept, words):
+    with pytest.raises(NotAcceptable, match=words):
+        encode(prediction(MASK[None], answer), accept)
+
+
+@pytest.mark.parametrize(
+    ("answer", "sent", "answered"),
+    [
+        (Polygons(), PNG, GEOJSON),
+        (Polygons(), CSV, GEOJSON),
+        (Polygons(), JSON, JSON),
+        (Table(), TIFF, CSV),
+        (Table(), JSONLINES, JSONLINES),
+        (Labels(), JPEG, PNG),
+    ],
+)
+def test_what_is_usual_for_an_answer(answer, sent, answered):
+    values = LABELS if isinstance(answer, Labels) else MASK[None]
+    assert encode(prediction(values, answer, sent), "*/*")[1] == answered
+
+
+@pytest.mark.parametrize(
+    ("accept", "output"),
+    [
+        (None, "mask"),
+        ("", "mask"),
+        ("*/*", "mask"),
+        ("application/*", "mask"),
+        ("text/html", "mask"),
+        (JSON, "mask"),
+        (CSV, "mask"),
+        (GEOJSON, "geojson"),
+        ("Application/Geo+JSON; charset=utf-8", "geojson"),
+        ("application/vnd.geo+json", "geojson"),
+        (f"{GEOJSON}, */*;q=0.1", "geojson"),
+        (f"{GEOJSON};q=0.1, {PNG}", "mask"),
+    ],
+)
+def test_what_a_client_means_that_names_no_answer(accept, output):
+    assert output_of(accept) == output
+    assert output in ANSWERS
+
+
+def test_classes_in_a_png_have_their_colours_beside_them():
+    indices = np.array([[[0, 2, 1, 0]]], np.uint8)
+    answer = Mask(classes=3, colors=("#000000", "#ff0000", "#00ff80"))
+    body, _ = encode(prediction(indices, answer), PNG)
+    with Image.open(io.BytesIO(body)) as image:
+        assert image.mode == "P"
+        assert np.asarray(image).tolist() == indices[0].tolist()
+        shown = np.asarray(image.convert("RGB"))[0].tolist()
+    assert shown == [[0, 0, 0], [0, 255, 128], [255, 0, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5, 17, 256])
+def test_any_number_of_classes_in_a_png(classes):
+    indices = np.arange(classes, dtype=np.uint8)[None, None]
+    answer = Mask(classes=classes, colors=("#000000", "#ff0000"))
+    body, _ = encode(prediction(indices, answer), PNG)
+    np.testing.assert_array_equal(read(body, PNG), indices[0])
+
+
+@pytest.mark.parametrize(
+    ("values", "answer"),
+    [(MASK[None], Mask()), (INDICES[None], CLASSES), (MASK[None], Mask(classes=256))],
+)
+def test_masks_without_a_palette(values, answer):
+    body, _ = encode(prediction(values, answer), PNG)
+    with Image.open(io.BytesIO(body)) as image:
+        assert image.mode in ("L", "I;16")

@@ -14,7 +14,14 @@ from segmentation.images import from_array
 from segmentation.wire import media_types
 from segmentation.wire.decoding import decode
 from segmentation.wire.format import sniffed
-from segmentation.wire.formats import FORMATS, OFFERS, canonical
+from segmentation.wire.formats import (
+    ALL_READERS,
+    BY_MEDIA_TYPE,
+    FORMATS,
+    OFFERS,
+    READERS,
+    canonical,
+)
 from support.bodies import GRAY, STACK
 
 INFERENCE = Path(__file__).resolve().parents[2] / "inference"
@@ -51,7 +58,7 @@ def test_only_pictures_hold_overlays(format):
 @each_format
 def test_signatures_tell_a_format(format):
     body = format.encode(mask_of(GRAY))
-    assert sniffed(body, FORMATS) is (format if format.signatures else None)
+    assert sniffed(body, ALL_READERS) is (format if format.signatures else None)
 
 
 @each_format
@@ -62,16 +69,27 @@ def test_media_types_are_canonical(format):
 
 
 def test_pictures_can_be_told_apart():
-    assert all(format.signatures for format in FORMATS if format.picture)
+    pictures = [format for format in FORMATS if format.picture]
+    bodies = [picture.encode(mask_of(GRAY)) for picture in pictures]
+    assert [sniffed(body, pictures) for body in bodies] == pictures
+
+
+def test_a_format_is_read_by_itself_alone():
+    assert all(READERS[format.media_type] is format for format in FORMATS)
+
+
+def test_what_is_only_read_is_no_offer():
+    assert "image/webp" in READERS
+    assert "image/webp" not in BY_MEDIA_TYPE
 
 
 @pytest.mark.parametrize(
     "names",
     [
-        [[format.media_type, *format.aliases] for format in FORMATS],
-        [format.suffixes for format in FORMATS],
-        [format.signatures for format in FORMATS],
-        [[format.place] for format in FORMATS],
+        [[reader.media_type, *reader.aliases] for reader in ALL_READERS],
+        [reader.suffixes for reader in ALL_READERS],
+        [reader.signatures for reader in ALL_READERS],
+        [[offer.place] for offer in OFFERS],
     ],
     ids=["media types", "suffixes", "signatures", "places"],
 )
@@ -90,10 +108,20 @@ def test_the_order_in_which_formats_are_listed():
         ("image/jpeg", ".jpg"),
         ("image/tiff", ".tif"),
     ]
+    assert [*READERS][len(FORMATS) :] == [
+        "image/jp2",
+        "image/jls",
+        "image/jxl",
+        "image/webp",
+        "image/avif",
+        "image/gif",
+        "image/bmp",
+        "application/x-image",
+    ]
 
 
 def test_the_order_in_which_formats_are_offered():
-    offers = "PNG, TIFF, NPY, NPZ, JSON, JSON Lines, CSV, JPEG"
+    offers = "PNG, TIFF, NPY, NPZ, JSON, JSON Lines, CSV, JPEG, GeoJSON"
     assert ", ".join(format.name for format in OFFERS) == offers
 
 

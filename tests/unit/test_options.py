@@ -77,7 +77,7 @@ def test_every_answer_can_be_asked_for(name):
 def test_a_wrong_output_is_answered_with_all_right_ones():
     with pytest.raises(RequestError) as caught:
         parse("output=everything")
-    expected = "output is 'everything'; it must be one of mask, probability, overlay"
+    expected = f"output is 'everything'; it must be one of {', '.join(ANSWERS)}"
     assert str(caught.value) == expected
 
 

@@ -7,7 +7,7 @@ from segmentation.answers import ANSWERS
 from segmentation.wire.formats import READERS
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
-MEDIA_TYPE = re.compile(r"`([a-z]+/[a-z.+-]+)`")
+MEDIA_TYPE = re.compile(r"`([a-z]+/[a-z0-9.+-]+)`")
 
 
 def section(title: str) -> str:

@@ -1,6 +1,7 @@
-"""What a network costs in memory, measured before it serves, and what may be asked of it then."""
+"""What a network costs, measured before it serves, and what may be asked of it then."""
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,6 +14,8 @@ from ..images import Images, times
 from ..networks.network import Network, try_out
 from .plan import Tile
 
+QUICK_SECONDS = 1.0  # what takes longer is measured once
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -22,15 +25,17 @@ class Budget:
         bytes_per_pixel: that the network needs while it runs, for each pixel that goes through it.
         resting_bytes: of this process, before the network ran.
         measured_pixels: how many went through it when this was measured.
+        seconds_per_pixel: that it takes, where no other process computes.
     """
 
     bytes_per_pixel: float
     resting_bytes: int
     measured_pixels: int
+    seconds_per_pixel: float = 0.0
 
     @classmethod
     def measured(cls, network: Network, size: tuple[int, int]) -> "Budget":
-        """Run a network on black images of that height and width, and look at the memory.
+        """Run a network on black images of that height and width, and look at memory and clock.
 
         Raises:
             ModelError: it fails, or its output is no probability per pixel.
@@ -38,10 +43,21 @@ class Budget:
         height, width = size
         count = network.batch or 1
         images = np.zeros((count, height, width, network.channels), np.float32)
+        seconds = []
         with machine.MemoryGrowth() as growth:
+            begin = time.perf_counter()
             try_out(network, images, "a black image")
+            seconds.append(time.perf_counter() - begin)
+        if seconds[0] < QUICK_SECONDS:  # the first run prepares what others need, too
+            begin = time.perf_counter()
+            network.run(images)
+            seconds.append(time.perf_counter() - begin)
         pixels = count * height * width
-        return cls(growth.bytes / pixels, growth.resting_bytes, pixels)
+        return cls(growth.bytes / pixels, growth.resting_bytes, pixels, min(seconds) / pixels)
+
+    def seconds(self, tiles: Sequence[Tile]) -> float:
+        """What so many tiles take, where no other process computes."""
+        return self.seconds_per_pixel * sum(math.prod(tile.size) for tile in tiles)
 
     def affordable_pixels(self, workers: int) -> int:
         """How many pixels may go through the network together, of one of so many workers.

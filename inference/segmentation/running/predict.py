@@ -11,6 +11,7 @@ from ..errors import OutOfMemory
 from ..images import Images
 from ..preprocessing import NOTHING
 from .augment import augmented
+from .deadline import Deadline
 from .segmenter import Segmenter
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,7 @@ def predict(
     answer: Answer,
     augment: int = 1,
     progress: Progress | None = None,
+    deadline: Deadline | None = None,
 ) -> Prediction:
     """Segment images of any size.
 
@@ -36,12 +38,15 @@ def predict(
         augment: 8 averages over the flips and quarter turns of each tile, 1 does not.
         progress: is called with (tiles done, tiles in all) after each batch; by default a line of
             the log tells of requests that take long.
+        deadline: when it is given up; None: never.
 
     Returns:
         The values of all images, as ``answer`` makes them.
 
     Raises:
         OutOfMemory: there is not enough memory for this.
+        PayloadTooLarge: it would take too long.
+        OutOfTime: it took too long.
         ValueError: the answer is for another number of classes than the network gives.
     """
     if answer.classes != segmenter.network.classes:
@@ -49,7 +54,9 @@ def predict(
             f"{answer} is not for the {segmenter.network.classes} classes of the network"
         )
     try:
-        return _predict(segmenter, images, answer, augment, progress or _LogProgress())
+        return _predict(
+            segmenter, images, answer, augment, progress or _LogProgress(), deadline or Deadline()
+        )
     except MemoryError as exc:
         count, height, width, _ = images.batch.shape
         raise OutOfMemory(
@@ -59,13 +66,19 @@ def predict(
 
 
 def _predict(
-    segmenter: Segmenter, images: Images, answer: Answer, augment: int, progress: Progress
+    segmenter: Segmenter,
+    images: Images,
+    answer: Answer,
+    augment: int,
+    progress: Progress,
+    deadline: Deadline,
 ) -> Prediction:
     network, plan = segmenter.network, segmenter.plan
     pixels = images.batch  # (N, H, W, C), as stored
     tiles = plan.tiles(*pixels.shape[:3])  # of all N images
     batches = list(plan.batches(tiles))  # n tiles each, all of h×w pixels
     segmenter.budget.check(images, batches[0], answer)
+    deadline.check_estimate(augment * segmenter.budget.seconds(tiles))
     # what a user's input_fn made for the network has been preprocessed there
     preprocessing = NOTHING if images.as_given else segmenter.preprocessing
     functions = preprocessing.fitted(images)
@@ -83,8 +96,9 @@ def _predict(
             tile.keep_in(values, part)
         done += len(batch)
         progress(done, len(tiles))
+        deadline.check(done, len(tiles))
     assert values is not None, "there is at least one image"
-    return Prediction(values, answer, images, len(tiles))
+    return Prediction(answer.finished(values), answer, images, len(tiles))  # (N, H, W, …)
 
 
 class _LogProgress:

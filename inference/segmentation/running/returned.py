@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answers import ANSWERS, FOREGROUND, Answer, Mask, Prediction
+from ..answers import ANSWERS, FOREGROUND, Answer, Content, Mask, Prediction
 from ..channels import looks_like_channels, times
 from ..errors import ModelError, RequestError
 from ..images import Images
@@ -52,6 +52,7 @@ def prediction(
     output: str = Mask.name,
     threshold: float | None = None,
     media_type: str = "",
+    minimum: int = 1,
 ) -> Prediction:
     """Make an answer of what was returned.
 
@@ -59,7 +60,7 @@ def prediction(
         returned: as of ``is_array``.
         images: of the request; None where only code of the user has seen them.
         spec: of the model.
-        output, threshold: what the request wants.
+        output, threshold, minimum: what the request wants.
         media_type: to be answered in kind, where there are no images.
 
     Raises:
@@ -71,19 +72,22 @@ def prediction(
         raise ModelError(f"predict_fn returned {times(array.shape)}; {RULE}")
     kind = ANSWERS[output]
     found, settled = _read(array, images)
-    if settled is None and kind.pictures_only:
+    if settled is None and kind.content is Content.PICTURE:
         raise RequestError(
             f"output={output} draws into the image, which only code of this model has seen, or has "
             f"changed in size; ask for output={Mask.name}"
         )
-    settled = settled or _blank(found, media_type)
+    seen, settled = settled is not None, settled or _blank(found, media_type)
     classes = array.shape[-1] if found.axes.endswith("C") else 1
     values = array.reshape(*found.size, classes)
     if array.dtype.kind == "f":
-        answer = kind.wanted(threshold, spec, classes)
-        return Prediction(answer.of_tile(_probabilities(values)), answer, settled)
-    mask = _mask(values, several=bool(spec.multilabel))
-    return Prediction(mask, _of_mask(mask, kind, spec, threshold), settled)
+        answer = kind.wanted(threshold, spec, classes, minimum)
+        made = answer.of_tile(_probabilities(values))
+    else:
+        made = _mask(values, several=bool(spec.multilabel))
+        answer = _of_mask(made, kind, spec, threshold, minimum)
+        made = made.copy() if minimum > 1 else made  # it is the user's
+    return Prediction(answer.finished(made), answer, settled, seen=seen)
 
 
 def _read(array: np.ndarray, images: Images | None) -> tuple[Reading, Images | None]:
@@ -155,7 +159,7 @@ def _mask(values: np.ndarray, several: bool) -> np.ndarray:
 
 
 def _of_mask(
-    mask: np.ndarray, kind: type[Answer], spec: ModelSpec, threshold: float | None
+    mask: np.ndarray, kind: type[Answer], spec: ModelSpec, threshold: float | None, minimum: int
 ) -> Answer:
     """The answer that holds a finished mask.
 
@@ -169,8 +173,9 @@ def _of_mask(
             f"({mask.dtype}); leave that out, or return floats, 0–1"
         )
     if mask.ndim == 4:
-        return kind.wanted(None, spec, mask.shape[3])
+        return kind.wanted(None, spec, mask.shape[3], minimum)
     spec = replace(spec, multilabel=False)
     most = int(mask.max())
     one_class = most == FOREGROUND and not ((mask > 0) & (mask < FOREGROUND)).any()
-    return kind.wanted(None, spec, 1 if one_class or not most else max(2, most + 1))
+    classes = 1 if one_class or not most else max(2, most + 1)
+    return kind.wanted(None, spec, classes, minimum)

@@ -7,18 +7,29 @@ import io
 import math
 import warnings
 import zipfile
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..answers import Prediction
-from ..errors import OutOfMemory, RequestError
-from ..images import Images, check_memory, check_shape, check_size, stored, times
+from ..errors import RequestError, SegmentationError
+from ..images import Images, check_shape, stored, times
 from . import media_types
 from .format import Format
+from .weighing import weigh
 
 MEMBER_SUFFIX = ".npy"
 IMAGES = "instances"  # the array of a request's NPZ that holds the images
+SIGNATURE = b"\x93NUMPY"
+MAX_HEADER = 1 << 16  # bytes; numpy itself reads 10,000 characters of it
+MAX_LENGTH = 1 << 40  # of an axis: more is no memory in the world
+MAX_ITEMSIZE = 8
+ZIP = b"PK\x03\x04"
+ENTRY = b"PK\x01\x02"  # of the directory of a ZIP archive
+MAX_ENTRIES = 1000
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those of numpy
+MOST_DEFLATED = 1040  # bytes that one byte of deflate can stand for, and a few more
+PART = 1 << 20  # bytes that are read at once
 
 
 class Npy(Format):
@@ -27,11 +38,17 @@ class Npy(Format):
     name = "NPY"
     media_type = media_types.NPY
     suffixes = (".npy",)
-    signatures = (b"\x93NUMPY",)
+    signatures = (SIGNATURE,)
     place = 3
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
-        return stored(_read_npy(io.BytesIO(body), max_pixels), self.media_type)
+        file = io.BytesIO(bytes(memoryview(body)[:MAX_HEADER]))
+        header = _read_header(file, max_pixels)
+        begin, size = file.tell(), len(body) - file.tell()
+        if size != header.size:
+            raise _wrong_size(header, size if size < header.size else None)
+        data = np.frombuffer(body, header.dtype, offset=begin)
+        return stored(header.shaped(data), self.media_type)
 
     def encode(self, prediction: Prediction) -> bytes:
         file = io.BytesIO()
@@ -45,16 +62,27 @@ class Npz(Format):
     name = "NPZ"
     media_type = media_types.NPZ
     suffixes = (".npz",)
+    signatures = (ZIP,)
     place = 4
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
+        entries = body.count(ENTRY)
+        if entries > MAX_ENTRIES:
+            raise RequestError(
+                f"NPZ holds {entries:,} arrays; up to {MAX_ENTRIES:,} are looked through for the "
+                "images; write these alone with numpy.savez"
+            )
         try:
-            with (
-                zipfile.ZipFile(io.BytesIO(body)) as archive,
-                archive.open(_member(archive.namelist())) as file,
-            ):
-                return stored(_read_npy(file, max_pixels), self.media_type)
-        except (RequestError, OutOfMemory, MemoryError):
+            with zipfile.ZipFile(io.BytesIO(body)) as archive:
+                member = archive.getinfo(_member(archive.namelist()))
+                if member.compress_type not in METHODS:
+                    raise RequestError(
+                        "NPZ is compressed by another method than numpy's; write it with "
+                        "numpy.savez or savez_compressed"
+                    )
+                with archive.open(member) as file:
+                    return stored(_read_member(file, member, max_pixels), self.media_type)
+        except (SegmentationError, MemoryError):
             raise
         except Exception as exc:  # zipfile and zlib raise a dozen kinds on damaged files
             raise RequestError(
@@ -80,26 +108,54 @@ def _member(names: list[str]) -> str:
     )
 
 
-def _read_npy(file: Any, max_pixels: int) -> np.ndarray:
-    """Read one array without unpickling, its size checked before its data is read."""
+class Header(NamedTuple):
+    """What stands before the data of an NPY."""
+
+    shape: tuple[int, ...]
+    fortran: bool
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """The bytes of the data."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+    def shaped(self, data: np.ndarray) -> np.ndarray:
+        """Flat data -> the array, of the machine's byte order; where it can be, a view."""
+        if self.dtype.kind == "b":
+            data = data.view(np.uint8) != 0  # whatever stands there for true
+        array = data.reshape(self.shape, order="F" if self.fortran else "C")
+        return array.astype(self.dtype.newbyteorder("="), copy=False)
+
+
+def _read_header(file: Any, max_pixels: int) -> Header:
+    """The header of an array whose data is worth reading: of numbers, and not too many.
+
+    Raises:
+        RequestError: or one of its kinds; see ``Reader.decode``.
+    """
     try:
-        shape, fortran, dtype = _read_npy_header(file)
+        header = Header(*_parse_header(file))
+    except zipfile.BadZipFile:
+        raise
     except Exception as exc:  # numpy parses it as Python: TokenError, SyntaxError, ValueError, …
-        raise RequestError(f"NPY header cannot be read: {exc}; write it with numpy.save") from exc
-    if dtype.hasobject or dtype.names:
+        reason = f"{exc}"[:200]
         raise RequestError(
-            f"NPY holds {dtype}, which numpy pickles; only plain numbers are read, never pickles; "
-            "convert it with .astype(numpy.uint8) and numpy.save(…, allow_pickle=False)"
+            f"NPY header cannot be read: {reason}; write it with numpy.save"
+        ) from exc
+    _check_dtype(header.dtype)
+    if not all(type(length) is int and 0 <= length <= MAX_LENGTH for length in header.shape):
+        shape = f"{header.shape}"[:200]
+        raise RequestError(
+            f"NPY header says that the shape is {shape}, which no array has; write it with "
+            "numpy.save"
         )
-    check_shape(shape)
-    check_size(shape, max_pixels)
-    check_memory(shape)
-    data = _read_data(file, shape, dtype)
-    array = np.frombuffer(data, dtype).reshape(shape, order="F" if fortran else "C")
-    return array.astype(dtype.newbyteorder("="), copy=False)
+    check_shape(header.shape)
+    weigh(header.shape, max_pixels, header.dtype.itemsize)
+    return header
 
 
-def _read_npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+def _parse_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     version = np.lib.format.read_magic(file)
     with warnings.catch_warnings(action="ignore"):  # about headers that Python 2 wrote
         if version == (1, 0):
@@ -109,14 +165,50 @@ def _read_npy_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
     raise ValueError(f"version {version} of the format is not read here")
 
 
-def _read_data(file: Any, shape: tuple[int, ...], dtype: np.dtype) -> bytes:
-    """As many bytes as the header says, and the end of the file after them."""
-    size = math.prod(shape) * dtype.itemsize
-    data = file.read(size)
-    if len(data) != size or file.read(1):
-        came = f"{len(data)}" if len(data) < size else f"more than {size}"
+def _check_dtype(dtype: np.dtype) -> None:
+    """Refuse what is no number, or none of a usual size.
+
+    Raises:
+        RequestError: so that nothing of its data is read.
+    """
+    if dtype.hasobject or dtype.names:
         raise RequestError(
-            f"NPY holds {came} bytes of data; its header ({times(shape)} {dtype}) needs {size}; "
-            "the file was cut or changed, send it whole"
+            f"NPY holds {f'{dtype}'[:200]}, which numpy pickles; only plain numbers are read, "
+            "never pickles; convert it with .astype(numpy.uint8) and "
+            "numpy.save(…, allow_pickle=False)"
         )
-    return data
+    if dtype.kind not in "biuf" or dtype.itemsize > MAX_ITEMSIZE:
+        raise RequestError(
+            f"NPY has dtype {f'{dtype}'[:200]}; intensities are whole numbers, bool, or float of "
+            "up to 64 bits; convert it with .astype()"
+        )
+
+
+def _read_member(file: Any, member: zipfile.ZipInfo, max_pixels: int) -> np.ndarray:
+    """The array of a ZIP archive, read in parts into the memory that it then has."""
+    header = _read_header(file, max_pixels)
+    size = member.file_size - file.tell()
+    deflated = MOST_DEFLATED * (member.compress_size + 64)
+    if size != header.size or size > max(deflated, member.compress_size):
+        raise _wrong_size(header, size if size < header.size else None)
+    data = np.empty(math.prod(header.shape), header.dtype)
+    target, filled = data.view(np.uint8), 0
+    while filled < len(target):
+        part = file.read(min(PART, len(target) - filled))
+        if not part:
+            raise _wrong_size(header, filled)
+        target[filled : filled + len(part)] = np.frombuffer(part, np.uint8)
+        filled += len(part)
+    if file.read(1):
+        raise _wrong_size(header, None)
+    return header.shaped(data)
+
+
+def _wrong_size(header: Header, came: int | None) -> RequestError:
+    """The error of data that is cut after so many bytes; None: there are too many."""
+    size = header.size
+    return RequestError(
+        f"NPY holds {f'more than {size}' if came is None else came} bytes of data; its header "
+        f"({times(header.shape)} {header.dtype}) needs {size}; the file was cut or changed, send "
+        "it whole"
+    )

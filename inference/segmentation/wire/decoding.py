@@ -7,13 +7,22 @@ libraries underneath become errors of ``segmentation.errors`` in the formats.
 import contextlib
 import gc
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import PurePath
 
 from ..errors import RequestError, UnsupportedMediaType
 from ..images import Images, check_size
+from . import body as of_requests
 from . import formats, media_types
+from .format import Reader, sniffed
+from .pictures import AnyPicture
+
+MAX_BYTES = 100 << 20  # of a body whose coding was undone
+TEXT_BEGINS = ("{", "[")
+BEGINNING = 64  # bytes
 
 
-def decode(body: bytes | str, content_type: str | None, max_pixels: int) -> Images:
+def decode(body: bytes | bytearray | str, content_type: str | None, max_pixels: int) -> Images:
     """Images of a body that names no range of its intensities; see ``read``.
 
     Raises:
@@ -22,37 +31,80 @@ def decode(body: bytes | str, content_type: str | None, max_pixels: int) -> Imag
     return read(body, content_type, max_pixels).with_range()
 
 
-def read(body: bytes | str, content_type: str | None, max_pixels: int) -> Images:
+def read(
+    body: bytes | bytearray | str,
+    content_type: str | None,
+    max_pixels: int,
+    content_encoding: str | None = None,
+    max_bytes: int = MAX_BYTES,
+) -> Images:
     """Decode the body of a request.
 
     Args:
         body: as it came; text may already be decoded to str.
         content_type: the header's value, or None.
         max_pixels: the most pixels (N * H * W) to accept.
+        content_encoding: the value of that header, or None.
+        max_bytes: the most that the body may have once its coding is undone.
 
     Returns:
-        The images; at least one pixel, their range still to be settled.
+        The images; at least one pixel, their range still to be settled. Of a form, they are those
+        of its file, and its other fields are their parameters.
 
     Raises:
-        UnsupportedMediaType: the content type is none of ``formats.READERS``.
-        PayloadTooLarge: more than ``max_pixels``.
+        UnsupportedMediaType: the content type is none of ``formats.READERS``, or the coding is
+            none that is undone.
+        PayloadTooLarge: more than ``max_pixels``, or ``max_bytes``.
         OutOfMemory: the memory that is left would not hold them.
         RequestError: anything else that is wrong with the body.
     """
+    opened = of_requests.opened(body, content_type, content_encoding, max_bytes)
+    body, content_type = opened.body, opened.content_type
     name = formats.canonical(media_types.parse(content_type or "")[0])
-    reader = formats.READERS.get(name)
-    if reader is None:
-        came = f"Content-Type is {content_type!r}" if content_type else "Content-Type is missing"
-        raise UnsupportedMediaType(
-            f"{came}; images are read from {', '.join(formats.READERS)}; "
-            "send one of these and name it in the Content-Type header"
-        )
     if not body:
-        raise RequestError(f"body is empty; {name} must hold an image; send its bytes as the body")
+        what = name if name in formats.READERS else "body"
+        raise RequestError(f"body is empty; {what} must hold an image; send its bytes as the body")
+    reader = _reader(name, body, content_type, opened.filename)
     with _no_garbage_collection():
         images = reader.decode(body, max_pixels)
     check_size(images.pixels.shape, max_pixels)
+    if opened.parameters:
+        images = replace(images, parameters={**images.parameters, **opened.parameters})
     return images
+
+
+def _reader(
+    name: str, body: bytes | bytearray | str, content_type: str | None, filename: str
+) -> Reader | AnyPicture:
+    """What reads a body of that type, or of one that says nothing.
+
+    Raises:
+        UnsupportedMediaType: nothing does.
+    """
+    known = formats.READERS.get(name)
+    if known is None and (filename or name in media_types.UNTOLD):
+        known = told_by_body(body) or formats.BY_SUFFIX.get(PurePath(filename).suffix.lower())
+    if known is not None:
+        return known
+    came = f"Content-Type is {content_type!r}" if content_type else "Content-Type is missing"
+    if filename:
+        came = f"file is {filename!r}, its {came}"
+    if name in media_types.UNTOLD:
+        begin = body[:8] if isinstance(body, str) else bytes(body[:8])
+        came += f", and the body begins with {begin!r}, which tells no format either"
+    raise UnsupportedMediaType(
+        f"{came}; images are read from {', '.join(formats.READERS)}; send one of these and name it "
+        "in the Content-Type header"
+    )
+
+
+def told_by_body(body: bytes | bytearray | str) -> Reader | None:
+    """The reader that the first bytes of a body tell; None: they tell none."""
+    begin = body[:BEGINNING]
+    text = begin if isinstance(begin, str) else begin.decode("latin-1").removeprefix("ï»¿")
+    if text.lstrip().startswith(TEXT_BEGINS):
+        return formats.BY_MEDIA_TYPE[media_types.JSON]
+    return None if isinstance(body, str) else sniffed(body, formats.ALL_READERS)
 
 
 @contextlib.contextmanager

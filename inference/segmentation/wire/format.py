@@ -1,4 +1,7 @@
-"""What a format is: how images are read from it, and how answers are written in it."""
+"""What a format is: how images are read from it, and how answers are written in it.
+
+Some kinds of files are only read: each of them is a ``Reader``.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
@@ -6,15 +9,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..answers import Prediction
+from ..answers import Content, Prediction
 from ..images import Images
 
 
-class Format(ABC):
-    """One format of requests and of answers.
-
-    Whoever adds one writes a class and puts an object of it into ``formats.FORMATS``; see
-    CONTRIBUTING.md.
+class Reader(ABC):
+    """What images are read from.
 
     Attributes:
         name: what messages call it.
@@ -22,11 +22,7 @@ class Format(ABC):
         aliases: other media types by which clients are known to name it.
         suffixes: of the names of its files, with the dot; the first is the usual one.
         signatures: the bytes that its files may begin with, where these tell it from others.
-        picture: whether people look at it: it can hold colours, and ``application/x-image`` may
-            be it.
-        many_planes: whether it holds more than one plane, such as a stack of masks.
-        largest: the largest whole number that it holds; None where there is no limit.
-        place: among the offers; of the formats that suit a client equally well, the lowest is sent.
+        picture: whether people look at it, so that ``application/x-image`` may be it.
     """
 
     name: ClassVar[str]
@@ -35,6 +31,45 @@ class Format(ABC):
     suffixes: ClassVar[tuple[str, ...]]
     signatures: ClassVar[tuple[bytes, ...]] = ()
     picture: ClassVar[bool] = False
+
+    def begins(self, body: bytes | bytearray) -> bool:
+        """Whether the first bytes of a body tell that it is one of these."""
+        return body.startswith(self.signatures)
+
+    @abstractmethod
+    def decode(self, body: Any, max_pixels: int) -> Images:
+        """Read the images of a request.
+
+        Args:
+            body: bytes or a bytearray, not empty; of text formats possibly str.
+            max_pixels: the most pixels (N * H * W) to decode, where the size can be known before.
+
+        Returns:
+            At least one pixel, their range not settled yet. The media type is the reader's.
+
+        Raises:
+            PayloadTooLarge: more than ``max_pixels``.
+            OutOfMemory: the memory that is left would not hold them.
+            RequestError: anything else that is wrong with the body.
+        """
+
+
+class Format(Reader):
+    """What answers are written in, too.
+
+    Whoever adds one writes a class and puts an object of it into ``formats.FORMATS``; see
+    CONTRIBUTING.md.
+
+    Attributes:
+        contents: what it holds; a ``picture`` holds what is drawn, too.
+        usual_for: of which content it is the usual format, and so the first to be offered.
+        many_planes: whether it holds more than one plane, such as a stack of masks.
+        largest: the largest whole number that it holds; None where there is no limit.
+        place: among the offers; of the formats that suit a client equally well, the lowest is sent.
+    """
+
+    contents: ClassVar[frozenset[Content]] = frozenset({Content.ARRAY})
+    usual_for: ClassVar[Content | None] = None
     many_planes: ClassVar[bool] = True
     largest: ClassVar[int | None] = None
     place: ClassVar[int]
@@ -46,34 +81,20 @@ class Format(ABC):
 
     def holds(self, prediction: Prediction) -> bool:
         """Whether the format can say all of this answer."""
+        content = prediction.answer.content
+        if content in (Content.FEATURES, Content.TABLE):
+            return content in self.contents
         if prediction.plane_count > 1 and not self.many_planes:
             return False
-        if prediction.answer.pictures_only:  # it is drawn, in 8 bits, whatever its values are
+        if content is Content.PICTURE:  # it is drawn, in 8 bits, whatever its values are
             return self.picture
-        return self.holds_numbers(prediction.values.dtype)
+        return content in self.contents and self.holds_numbers(prediction.values.dtype)
 
     def holds_numbers(self, dtype: np.dtype) -> bool:
         """Whether every whole number of a dtype can be held; floats always can, if rounded."""
         if self.largest is None or dtype.kind not in "iu":
             return True
         return np.iinfo(dtype).max <= self.largest
-
-    @abstractmethod
-    def decode(self, body: Any, max_pixels: int) -> Images:
-        """Read the images of a request.
-
-        Args:
-            body: bytes or a bytearray, not empty; of text formats possibly str.
-            max_pixels: the most pixels (N * H * W) to decode, where the size can be known before.
-
-        Returns:
-            At least one pixel, their range not settled yet. The media type is the format's.
-
-        Raises:
-            PayloadTooLarge: more than ``max_pixels``.
-            OutOfMemory: the memory that is left would not hold them.
-            RequestError: anything else that is wrong with the body.
-        """
 
     @abstractmethod
     def encode(self, prediction: Prediction) -> bytes:
@@ -84,9 +105,6 @@ class Format(ABC):
         """
 
 
-def sniffed(body: bytes, formats: Iterable[Format]) -> Format | None:
-    """The format that the first bytes of a body tell, or None."""
-    for candidate in formats:
-        if body.startswith(candidate.signatures):
-            return candidate
-    return None
+def sniffed(body: bytes | bytearray, readers: Iterable[Reader]) -> Reader | None:
+    """What the first bytes of a body tell that it is, or None."""
+    return next((reader for reader in readers if reader.begins(body)), None)

@@ -1,13 +1,20 @@
-"""Which formats there are. Every list of formats in the project is made of this table."""
+"""Which formats there are. Every list of formats in the project is made of these tables."""
 
 from .arrays import Npy, Npz
-from .format import Format
+from .avif import Avif
+from .format import Format, Reader
+from .geojson import GeoJson
+from .gif import Gif
+from .jpeg import JpegLs
+from .jpeg2000 import Jpeg2000
+from .jpegxl import JpegXl
+from .other_pictures import Bmp, WebP
 from .pictures import AnyPicture, Jpeg, Png
 from .text import Csv, Json, JsonLines
 from .tiff import Tiff
 
 FORMATS: tuple[Format, ...] = (
-    Json(),
+    Json(lambda: ALL_READERS),
     JsonLines(),
     Csv(),
     Npy(),
@@ -17,16 +24,40 @@ FORMATS: tuple[Format, ...] = (
     Tiff(),
 )  # in the order in which messages list them
 
-OFFERS = tuple(sorted(FORMATS, key=lambda format: format.place))
+ONLY_WRITTEN: tuple[Format, ...] = (GeoJson(),)
 
-ANY_PICTURE = AnyPicture([format for format in FORMATS if format.picture])
+OFFERS = tuple(sorted((*FORMATS, *ONLY_WRITTEN), key=lambda format: format.place))
 
-BY_MEDIA_TYPE = {format.media_type: format for format in FORMATS}
+BY_MEDIA_TYPE = {format.media_type: format for format in OFFERS}
 
-# what requests can be read by: the formats, and the type that leaves open which picture it is
-READERS: dict[str, Format | AnyPicture] = {**BY_MEDIA_TYPE, ANY_PICTURE.media_type: ANY_PICTURE}
+ONLY_READ: tuple[Reader, ...] = (
+    Jpeg2000(),
+    JpegLs(),
+    JpegXl(),
+    WebP(),
+    Avif(),
+    Gif(),
+    Bmp(),
+)  # in the same order, after the formats
 
-_ALIASES = {alias: format.media_type for format in FORMATS for alias in format.aliases}
+# what requests can be read by; a format comes before another reader of its type
+_READERS: dict[str, Reader] = {
+    reader.media_type: reader
+    for reader in (*FORMATS, *ONLY_READ)
+    if reader in FORMATS or reader.media_type not in BY_MEDIA_TYPE
+}
+ALL_READERS: tuple[Reader, ...] = tuple(_READERS.values())
+
+ANY_PICTURE = AnyPicture([reader for reader in ALL_READERS if reader.picture])
+
+# and the type that leaves open which picture it is
+READERS: dict[str, Reader | AnyPicture] = {**_READERS, ANY_PICTURE.media_type: ANY_PICTURE}
+
+BY_SUFFIX = {suffix: reader for reader in ALL_READERS for suffix in reader.suffixes}
+
+_ALIASES = {
+    alias: reader.media_type for reader in (*ALL_READERS, *ONLY_WRITTEN) for alias in reader.aliases
+}
 
 
 def canonical(media_type: str) -> str:

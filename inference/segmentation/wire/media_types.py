@@ -16,9 +16,23 @@ NPZ = "application/x-npz"
 PNG = "image/png"
 JPEG = "image/jpeg"
 TIFF = "image/tiff"
+GEOJSON = "application/geo+json"
 ANY_IMAGE = "application/x-image"  # the body's first bytes tell which
+# pictures that are read, and not answered in
+WEBP = "image/webp"
+BMP = "image/bmp"
+GIF = "image/gif"
+JPEG_2000 = "image/jp2"
+JPEG_LS = "image/jls"
+JPEG_XL = "image/jxl"
+AVIF = "image/avif"
+# forms, which hold a file
+FORM = "multipart/form-data"
+URL_ENCODED = "application/x-www-form-urlencoded"
 
 ANY = "*/*"
+# types that say nothing of what the body is; none at all is another
+UNTOLD = {"", "application/octet-stream", "binary/octet-stream", "image/*", ANY}
 # ranges as some clients write them; java.net.HttpURLConnection sends the asterisk
 RANGES = {ANY_IMAGE: "image/*", "*": ANY}
 

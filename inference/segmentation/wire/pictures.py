@@ -1,30 +1,23 @@
-"""PNG and JPEG, through Pillow."""
+"""PNG and JPEG, which Pillow writes, and the media type that leaves open which picture it is."""
 
 import io
-import warnings
 import zlib
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
-from PIL import Image, ImageSequence
+from PIL import Image
 
 from ..answers import Prediction
-from ..channels import MAX_CHANNELS
-from ..errors import NotAcceptable, OutOfMemory, RequestError
-from ..images import Images, check_memory, check_size, stored, times
-from . import media_types
-from .format import Format, sniffed
+from ..errors import NotAcceptable, RequestError
+from ..images import Images, times
+from . import jpeg, media_types, pillow, png
+from .format import Format, Reader, sniffed
+from .weighing import check_frames, decoding
 
-READABLE_MODES = ("1", "L", "LA", "RGB", "RGBA", "F", "I;16", "I;16B", "I;16L", "I;16N")
 JPEG_QUALITY = 95
-BITS_PER_SAMPLE, SAMPLES_PER_PIXEL, PLANAR_CONFIGURATION = 258, 277, 284  # tags of TIFF
-SEPARATE = 2  # planes, of the last one
-STRIP_ROWS = 512
-
-# The check of the size is ours: made before decoding, with our own message.
-Image.MAX_IMAGE_PIXELS = None
 
 
 class Picture(Format):
@@ -41,11 +34,12 @@ class Picture(Format):
     floats: ClassVar[bool] = False
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
-        return read(body, self.media_type, [self], max_pixels)
+        check_begins(body, self.media_type, [self])
+        return pillow.read(body, self.name, self.media_type, max_pixels, self.many_planes)
 
     def encode(self, prediction: Prediction) -> bytes:
         planes = self._stored(prediction.planes)
-        first, *others = (Image.fromarray(plane) for plane in planes)
+        first, *others = (self._image(plane, prediction) for plane in planes)
         file = io.BytesIO()
         try:
             first.save(file, self.name, **self._save_options(planes, others))
@@ -63,6 +57,9 @@ class Picture(Format):
         whole = np.rint(planes.clip(0, 1) * self.largest)  # else what is outside would wrap
         return whole.astype(np.min_scalar_type(self.largest))
 
+    def _image(self, plane: np.ndarray, prediction: Prediction) -> Image.Image:
+        return Image.fromarray(plane)
+
     @abstractmethod
     def _save_options(self, planes: np.ndarray, others: list[Image.Image]) -> dict:
         """Options of Pillow's writer; ``others`` are the planes after the first."""
@@ -74,10 +71,34 @@ class Png(Picture):
     name = "PNG"
     media_type = media_types.PNG
     suffixes = (".png",)
-    signatures = (b"\x89PNG\r\n\x1a\n",)
+    signatures = (png.SIGNATURE,)
     many_planes = False
     place = 1
     largest = 65_535
+
+    def decode(self, body: bytes, max_pixels: int) -> Images:
+        """Images of any PNG: 16 bits are kept, and the frames of an animation are a stack."""
+        check_begins(body, self.media_type, [self])
+        with decoding(self.media_type):
+            header, body = png.read_header(body)
+            check_frames(header.frames)
+            if header.bits == 16:
+                images = png.read_sixteen_bits(header, body, max_pixels, self.media_type)
+            else:
+                animated, hidden = header.frames > 1, int(header.hides_first)
+                images = pillow.read(
+                    body, self.name, self.media_type, max_pixels, animated, hidden * animated
+                )
+            told = png.told_range(images.pixels, header)
+        alpha = header.has_alpha or images.alpha
+        return replace(images, range=told, alpha=alpha, calibration=header.calibration)
+
+    def _image(self, plane: np.ndarray, prediction: Prediction) -> Image.Image:
+        """Indices of classes stay what they are, and have the colours of these beside them."""
+        image, palette = Image.fromarray(plane), prediction.answer.palette
+        if palette is not None and image.mode == "L":
+            image.putpalette(palette.tobytes())
+        return image
 
     def _save_options(self, planes: np.ndarray, others: list[Image.Image]) -> dict:
         if planes.dtype == np.uint8 and planes.ndim == 3:  # a mask is flat: see docs/decisions.md
@@ -92,10 +113,23 @@ class Jpeg(Picture):
     media_type = media_types.JPEG
     aliases = ("image/jpg",)
     suffixes = (".jpg", ".jpeg")
-    signatures = (b"\xff\xd8\xff",)
+    signatures = (jpeg.START,)
     many_planes = False
     place = 8
     largest = 255
+
+    def begins(self, body: bytes | bytearray) -> bool:
+        return super().begins(body) and not jpeg.JpegLs().begins(body)
+
+    def decode(self, body: bytes, max_pixels: int) -> Images:
+        """Images of any JPEG, those of more than 8 bits included."""
+        check_begins(body, self.media_type, [self])
+        header = jpeg.read_header(body)
+        jpeg.check_scans(header, body)
+        if header.bits != 8 or header.frame == jpeg.LOSSLESS:
+            return jpeg.read_unusual(header, body, max_pixels, self.media_type)
+        images = super().decode(body, max_pixels)
+        return replace(images, alpha=False, calibration=header.calibration)
 
     @property
     def in_kind(self) -> str:
@@ -106,139 +140,33 @@ class Jpeg(Picture):
 
 
 class AnyPicture:
-    """``application/x-image``: the body's first bytes tell which of the picture formats it is."""
+    """``application/x-image``: the body's first bytes tell which of the pictures it is."""
 
     media_type = media_types.ANY_IMAGE
 
-    def __init__(self, formats: Sequence[Format]):
-        self._formats = formats
+    def __init__(self, readers: Sequence[Reader]):
+        self._readers = readers
 
     def decode(self, body: Any, max_pixels: int) -> Images:
-        """Decode a picture of any of the formats; see ``Format.decode``."""
-        return read(body, self.media_type, self._formats, max_pixels)
+        """Decode a picture of any kind; see ``Reader.decode``."""
+        return check_begins(body, self.media_type, self._readers).decode(body, max_pixels)
 
 
-def read(body: bytes, media_type: str, formats: Sequence[Format], max_pixels: int) -> Images:
-    """Decode a picture; the pages of a TIFF are a stack (N, H, W) or (N, H, W, C).
-
-    Alpha is a channel as others are, the last one, and a palette is looked up; orientation tags are
-    not applied, so that the mask fits the pixels as stored. PNGs of 16-bit colour are read at 8
-    bits.
+def check_begins(body: bytes, media_type: str, readers: Sequence[Reader]) -> Reader:
+    """The one of the readers that the first bytes of a body tell.
 
     Args:
-        body: of the request.
-        media_type: what the request says it is, for messages.
-        formats: which ones it may be.
-        max_pixels: the most pixels to accept.
+        media_type: what the request says it is.
 
     Raises:
-        PayloadTooLarge: more than ``max_pixels``.
-        OutOfMemory: the memory that is left would not hold it.
-        RequestError: damaged, of another format than said, or with pixels that are no intensities.
+        RequestError: none of them.
     """
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            file_format, image = _open(body, media_type, formats)
-            with image:
-                pages = getattr(image, "n_frames", 1) if file_format.many_planes else 1
-                shape = (pages, image.height, image.width, len(image.getbands()))
-                check_size(shape, max_pixels)
-                check_memory(shape)
-                planes = _planes(image, pages, max_pixels)
-    except (RequestError, OutOfMemory, MemoryError):
-        raise
-    except Exception as exc:  # a damaged file makes Pillow's readers raise almost anything
-        reason = str(exc) or type(exc).__name__
+    reader = sniffed(body, readers)
+    if reader is None:
+        names = " or ".join(reader.name for reader in readers)
         raise RequestError(
-            f"{media_type} cannot be decoded: {reason}; the file is damaged or was cut; send it "
-            "whole, as raw bytes"
-        ) from exc
-    pixels = np.stack(planes) if pages > 1 else planes[0]
-    axes = ("N" if pages > 1 else "") + ("HWC" if planes[0].ndim == 3 else "HW")
-    return stored(pixels, file_format.media_type, axes)
-
-
-def _open(body: bytes, media_type: str, formats: Sequence[Format]) -> tuple[Format, Image.Image]:
-    """The format of a picture, and the picture with its header read."""
-    file_format = sniffed(body, formats)
-    if file_format is None:
-        raise _no_picture(body, media_type, formats)
-    try:
-        return file_format, Image.open(io.BytesIO(body), formats=[file_format.name])
-    except Image.UnidentifiedImageError as exc:
-        raise RequestError(
-            f"body is damaged, or a {file_format.name} of a kind that is not read: gray and colour "
-            f"of 8 bits, gray of 1 and 16 bits and float gray are; convert it, or send "
-            f"application/x-npy, for up to {MAX_CHANNELS} channels"
-        ) from exc
-
-
-def _no_picture(body: bytes, media_type: str, formats: Sequence[Format]) -> RequestError:
-    names = " or ".join(format.name for format in formats)
-    return RequestError(
-        f"body begins with {bytes(body[:8])!r}, which is no {names}; the body of {media_type} is "
-        "the bytes of the file; send them raw (curl --data-binary) and name their type in "
-        "Content-Type"
-    )
-
-
-def _planes(image: Image.Image, pages: int, max_pixels: int) -> list[np.ndarray]:
-    if pages == 1:
-        return [_plane(image)]
-    planes: list[np.ndarray] = []
-    for page in ImageSequence.Iterator(image):
-        check_size((pages, page.height, page.width), max_pixels)
-        planes.append(_plane(page))
-        if (planes[-1].shape, planes[-1].dtype) != (planes[0].shape, planes[0].dtype):
-            raise RequestError(
-                f"page {len(planes)} is {times(planes[-1].shape)} {planes[-1].dtype}, page 1 is "
-                f"{times(planes[0].shape)} {planes[0].dtype}; a stack has pages of one size and "
-                "type; send the others in requests of their own"
-            )
-    return planes
-
-
-def _plane(image: Image.Image) -> np.ndarray:
-    """One page -> (H, W) or (H, W, 2 to 4); bool, uint8, uint16 or float32."""
-    _check_samples(image)
-    if image.mode in ("P", "PA"):
-        image = image.convert("RGBA")
-        colors = np.asarray(image)[..., :3]
-        gray = (colors == colors[..., :1]).all()
-        image = image.convert("LA") if gray else image
-        opaque = np.asarray(image.getchannel("A")).min() == 255
-        image = image.convert(image.mode[:-1]) if opaque else image
-    if image.mode not in READABLE_MODES:
-        raise RequestError(
-            f"image has pixels of Pillow's mode {image.mode!r}; gray or RGB of 8 bits, gray of 1 "
-            "or 16 bits and float gray are read; convert it"
+            f"body begins with {bytes(body[:8])!r}, which is no {names}; the body of {media_type} "
+            "is the bytes of the file; send them raw (curl --data-binary) and name their type in "
+            "Content-Type"
         )
-    pixels = _array(image)
-    return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-
-
-def _check_samples(image: Image.Image) -> None:
-    """Refuse TIFFs of which Pillow would leave channels out, or take bytes for others."""
-    tags = getattr(image, "tag_v2", None)
-    if tags is None:
-        return
-    stored, bits = tags.get(SAMPLES_PER_PIXEL, 1), max(tags.get(BITS_PER_SAMPLE, (1,)))
-    planar = stored > 1 and tags.get(PLANAR_CONFIGURATION) == SEPARATE
-    if stored != len(image.getbands()) or (planar and bits != 8):
-        raise RequestError(
-            f"TIFF has {stored} channels of {bits} bits{', in planes' * planar}; up to 4 channels "
-            "of 8 bits are read of colour; send others as application/x-npy"
-        )
-
-
-def _array(image: Image.Image) -> np.ndarray:
-    """As numpy.asarray, in strips: for a whole image that would hold it three times."""
-    pixels: np.ndarray | None = None
-    for top in range(0, image.height, STRIP_ROWS):
-        bottom = min(top + STRIP_ROWS, image.height)
-        strip = np.asarray(image.crop((0, top, image.width, bottom)))
-        if pixels is None:
-            pixels = np.empty((image.height, *strip.shape[1:]), strip.dtype)
-        pixels[top:bottom] = strip
-    assert pixels is not None, "Pillow opens no empty image"
-    return pixels
+    return reader

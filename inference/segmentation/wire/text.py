@@ -3,29 +3,44 @@
 https://www.rfc-editor.org/rfc/rfc8259, https://jsonlines.org, https://www.rfc-editor.org/rfc/rfc4180
 """
 
-from itertools import chain
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from itertools import chain, islice
 from typing import Any
 
 import numpy as np
 import orjson
 
-from ..answers import Prediction
+from ..answers import Content, Prediction
 from ..channels import MAX_COLOUR_CHANNELS, times
 from ..errors import RequestError
-from ..images import Images, check_shape
-from . import media_types
-from .format import Format
+from ..images import Images, check_shape, check_size
+from . import embedded, geojson, media_types, nesting, table
+from .format import Format, Reader
+from .weighing import weigh
+from .writing import array_of
 
 MIN_AXES, MAX_AXES = 2, 4  # of images: H×W, N×H×W×C
+MAX_IMAGES = 10_000  # of JSON Lines
+MAX_ROWS = 1_000_000  # of CSV
+MAX_LINE = 16 << 20  # characters of a row in CSV
+SMALL = 1 << 20  # bytes of a text that need no weighing
+FLOATS = 12  # as bytes of a value: what numpy needs to read them as text
 
 
 class Json(Format):
-    """Nested arrays; a request may have them under ``"instances"``."""
+    """Nested arrays; a request may have them under ``"instances"``, or files in their place."""
 
     name = "JSON"
     media_type = media_types.JSON
     suffixes = (".json",)
+    contents = frozenset({Content.ARRAY, Content.FEATURES, Content.TABLE})
     place = 5
+
+    def __init__(self, files: Callable[[], Sequence[Reader]] = tuple):
+        """With what reads files that stand in JSON; ``formats`` knows it when all are there."""
+        self._files = files
 
     def decode(self, body: bytes | str, max_pixels: int) -> Images:
         parameters: dict[str, Any] = {}
@@ -38,10 +53,17 @@ class Json(Format):
                 )
             parameters = _parameters(content.get("parameters"))
             content = content["instances"]
+        if embedded.is_file(content):
+            images = embedded.decode(content, self._files(), max_pixels)
+            return replace(images, media_type=self.media_type, parameters=parameters)
         pixels = _numbers(content, "array")
         return Images(pixels, None, "", self.media_type, text=True, parameters=parameters)
 
     def encode(self, prediction: Prediction) -> bytes:
+        if prediction.answer.content is Content.FEATURES:
+            return geojson.dumps(prediction)
+        if prediction.answer.content is Content.TABLE:
+            return bytes(array_of(table.records(prediction)))
         return _dumps(np.asarray(prediction))
 
 
@@ -52,24 +74,33 @@ class JsonLines(Format):
     media_type = media_types.JSONLINES
     aliases = ("application/x-jsonlines", "application/jsonl", "application/x-ndjson")
     suffixes = (".jsonl",)
+    contents = frozenset({Content.ARRAY, Content.TABLE})
     place = 6
 
     def decode(self, body: bytes | str, max_pixels: int) -> Images:
-        lines = [line for line in body.splitlines() if line.strip()]
-        if not lines:
+        data = body.encode() if isinstance(body, str) else body
+        if data.count(b"\n") > MAX_IMAGES:
             raise RequestError(
-                "body has no line; JSON Lines holds one image a line; send at least one"
+                f"body has more than {MAX_IMAGES:,} lines, which are the most images that are read "
+                "of JSON Lines; send them in several requests, or as application/x-npy"
             )
         images: list[np.ndarray] = []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(filter(None, map(bytes.strip, io.BytesIO(data))), start=1):
             image = _numbers(_parse_json(line, f"line {number}"), f"line {number}")
             images.append(image)
             _check_line(image.shape, number, images[0].shape)
+            check_size((number, *image.shape), max_pixels)
+        if not images:
+            raise RequestError(
+                "body has no line; JSON Lines holds one image a line; send at least one"
+            )
         stack = np.stack(images)
         axes = "NHW" if stack.ndim == 3 else "NHWC"
         return Images(stack, None, axes, self.media_type, text=True)
 
     def encode(self, prediction: Prediction) -> bytes:
+        if prediction.answer.content is Content.TABLE:
+            return b"".join(orjson.dumps(row) + b"\n" for row in table.records(prediction))
         return b"".join(_dumps(image) + b"\n" for image in prediction.per_image)
 
 
@@ -79,18 +110,25 @@ class Csv(Format):
     name = "CSV"
     media_type = media_types.CSV
     suffixes = (".csv",)
+    contents = frozenset({Content.ARRAY, Content.TABLE})
+    usual_for = Content.TABLE
     many_planes = False
     place = 7
 
     def decode(self, body: bytes | str, max_pixels: int) -> Images:
-        text = body if isinstance(body, str) else _utf8(body)
-        lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
-        if not lines:
-            raise RequestError(
-                "body has no row; CSV holds one image, a row a line; send at least one"
-            )
+        data = body.encode() if isinstance(body, str) else body
+        _weigh_csv(data, max_pixels)
         try:
-            image = np.loadtxt(lines, np.float32, delimiter=",", comments=None, ndmin=2)
+            lines = _lines(data)
+            first = [*islice(lines, 1)]
+            if not first:
+                raise RequestError(
+                    "body has no row; CSV holds one image, a row a line; send at least one"
+                )
+            rows = chain(first, lines)
+            image = np.loadtxt(rows, np.float32, delimiter=",", comments=None, ndmin=2)
+        except UnicodeDecodeError as exc:
+            raise _no_utf8(exc) from exc
         except ValueError as exc:
             raise RequestError(
                 f"CSV cannot be read: {exc}; every line is a row of the image, numbers 0–255 "
@@ -99,6 +137,8 @@ class Csv(Format):
         return Images(image, None, "HW", self.media_type, text=True)
 
     def encode(self, prediction: Prediction) -> bytes:
+        if prediction.answer.content is Content.TABLE:
+            return table.csv_of(prediction)
         [image] = prediction.per_image
         return b"".join(_dumps(row)[1:-1] + b"\n" for row in image)  # [1,2] -> 1,2
 
@@ -120,21 +160,59 @@ def _check_line(shape: tuple[int, ...], number: int, first: tuple[int, ...]) -> 
         )
 
 
+def _weigh_csv(data: bytes, max_pixels: int) -> None:
+    """Refuse what would be too large, by its lines and the values of the first of them."""
+    if len(data) > SMALL:
+        rows = max(data.count(b"\n"), data.count(b"\r"), 1)
+        if rows > MAX_ROWS:
+            raise RequestError(
+                f"CSV has {rows:,} lines; up to {MAX_ROWS:,} are read; a line is one row of the "
+                "image; send such images as application/x-npy"
+            )
+        first = data[: data.find(b"\n") if b"\n" in data else len(data)]
+        weigh((rows, first.count(b",") + 1), max_pixels, FLOATS)
+
+
+def _lines(data: bytes) -> Iterator[str]:
+    """The lines of a CSV that are not blank.
+
+    Raises:
+        UnicodeDecodeError: it is not UTF-8.
+        RequestError: a line has too many bytes.
+    """
+    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig")
+    while line := text.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise RequestError(
+                f"CSV has a line of more than {MAX_LINE:,} characters; a line is one row of the "
+                "image; send wide images as application/x-npy"
+            )
+        if line.strip():
+            yield line
+
+
 def _parse_json(text: bytes | str, where: str) -> Any:
+    nesting.check(text)
     try:
-        return orjson.loads(text if isinstance(text, str) else _utf8(text))
+        return orjson.loads(text)
     except orjson.JSONDecodeError as exc:
+        if isinstance(text, (bytes, bytearray)):
+            _check_utf8(text)
         raise RequestError(
             f"{where} is not JSON: {exc}; send a nested array of numbers 0–255 (NaN and Infinity "
             "are not JSON)"
         ) from exc
 
 
-def _utf8(body: bytes) -> str:
+def _check_utf8(body: bytes) -> None:
     try:
-        return body.decode("utf-8")
+        body.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise RequestError(f"body is not UTF-8: {exc}; text must be sent in UTF-8") from exc
+        raise _no_utf8(exc) from exc
+
+
+def _no_utf8(exc: UnicodeDecodeError) -> RequestError:
+    return RequestError(f"body is not UTF-8: {exc}; text must be sent in UTF-8")
 
 
 def _numbers(content: Any, where: str) -> np.ndarray:
@@ -196,6 +274,13 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
             "0–255; convert it"
         )
     check_shape(array.shape, where)
+    low, high = array.min(), array.max()
+    largest = np.finfo(np.float32).max
+    if low < -largest or high > largest:
+        raise RequestError(
+            f"{where} has values from {low:g} to {high:g}; such numbers are no intensities; send "
+            "the values of the image"
+        )
     return array.astype(np.float32)
 
 

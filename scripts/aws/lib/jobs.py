@@ -2,17 +2,20 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tqdm import tqdm
 
+from aws.lib import tables
 from aws.lib.services import Busy, Refused, Service
-from segmentation.answers import Mask
-from segmentation.wire.formats import FORMATS
+from segmentation.answers import Labels, Mask, Polygons, Table
+from segmentation.wire.formats import BY_SUFFIX, OFFERS
 
-CONTENT_TYPES = {suffix: kind.media_type for kind in FORMATS for suffix in kind.suffixes}
-SUFFIXES = {kind.media_type: kind.suffixes[0] for kind in FORMATS}
+CONTENT_TYPES = {suffix: kind.media_type for suffix, kind in BY_SUFFIX.items()}
+SUFFIXES = {kind.media_type: kind.suffixes[0] for kind in OFFERS}
+TABLE = "table.csv"  # of all images
 TRIES = 5
 
 
@@ -37,18 +40,23 @@ class Result:
 
     Attributes:
         seconds: how long it took, with every try.
-        file: the answer; None where there is none.
+        file: the answer, or what it is a part of; None where there is none.
         failure: why there is none.
+        rows: of an answer that is a table, by the names of their columns.
     """
 
     job: Job
     seconds: float
     file: Path | None = None
     failure: str = ""
+    rows: list[dict[str, Any]] = field(default_factory=list)
 
 
 def run(service: Service, jobs: list[Job], out: Path, concurrency: int) -> list[Result]:
-    """Do all jobs, several at a time, with a progress bar; results are in the order of the jobs."""
+    """Do all jobs, several at a time, with a progress bar; results are in the order of the jobs.
+
+    Answers are files in ``out``; all tables together are one.
+    """
     with (
         ThreadPoolExecutor(concurrency) as pool,
         tqdm(total=len(jobs), unit="image", disable=None) as bar,
@@ -61,17 +69,28 @@ def run(service: Service, jobs: list[Job], out: Path, concurrency: int) -> list[
             bar.update()
             return result
 
-        return list(pool.map(one, jobs))
+        results = list(pool.map(one, jobs))
+    found = [(result.job.image.name, result.rows) for result in results if _is_of_table(result)]
+    if found:
+        tables.write(out / TABLE, found)
+    return results
+
+
+def _is_of_table(result: Result) -> bool:
+    return result.file is not None and result.job.output == Table.name
 
 
 def do(service: Service, job: Job, out: Path) -> Result:
-    """Do one job, and write the answer to a file in ``out``."""
+    """Do one job, and write the answer to a file in ``out``, unless it is a table."""
     begin = time.monotonic()
     try:
         answer, answer_type = _patiently(service, job)
+        if job.output == Table.name:
+            rows = tables.rows_of(answer)
+            return Result(job, time.monotonic() - begin, out / TABLE, rows=rows)
         file = out / _name(job, answer_type)
         file.write_bytes(answer)
-    except (Refused, OSError) as exc:
+    except (Refused, OSError, ValueError) as exc:
         return Result(job, time.monotonic() - begin, failure=str(exc))
     return Result(job, time.monotonic() - begin, file)
 
@@ -95,8 +114,12 @@ def _patiently(service: Service, job: Job) -> tuple[bytes, str]:
 
 
 def _name(job: Job, answer_type: str) -> str:
-    """The name of the file for an answer: a mask has that of its image, but for the suffix."""
+    """The name of the file for an answer: masks and polygons have that of their image, but for the
+    suffix.
+    """
     suffix = SUFFIXES.get(answer_type.split(";")[0], ".out")
-    if job.output == Mask.name:
+    if job.output in (Mask.name, Polygons.name):
         return job.image.stem + suffix
+    if job.output == Labels.name:
+        return f"{job.image.stem}.{job.output}{suffix}"
     return f"{job.image.stem}-{job.output}{suffix}"

@@ -1,0 +1,176 @@
+"""What a PNG says in its chunks, and the pixels of those that Pillow would cut down to 8 bits.
+
+https://www.w3.org/TR/png-3/
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import imagecodecs
+import numpy as np
+
+from ..calibration import UNKNOWN, Calibration
+from ..depth import Range
+from ..errors import RequestError
+from ..images import Images, stored
+from .weighing import check_frames, weigh
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the colour type
+GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = SAMPLES
+MAX_CHUNKS = 200_000
+# the others are texts and profiles, which may be bombs of their own; that a colour is transparent
+# matters in palettes alone, where an index has no other meaning
+PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
+METER = 1
+MICROMETERS = 1e6
+
+
+@dataclass(frozen=True)
+class Header:
+    """What stands before and around the pixels.
+
+    Attributes:
+        height, width: in pixels.
+        bits: of a sample.
+        color: the colour type.
+        frames: of an animation; 1 of a still.
+        hides_first: whether the first picture is for programs that show no animation.
+        significant: how many bits each sample had before it was stored; () where it is not told.
+        calibration: the size of a pixel, where it is told in meters.
+    """
+
+    height: int
+    width: int
+    bits: int
+    color: int
+    frames: int = 1
+    hides_first: bool = False
+    significant: tuple[int, ...] = ()
+    calibration: Calibration = UNKNOWN
+
+    @property
+    def has_alpha(self) -> bool:
+        return self.color in (GRAY_ALPHA, RGBA)
+
+    @property
+    def significant_bits(self) -> int | None:
+        """Of all samples but alpha; None where they are not told, differ, or are all."""
+        told = {*self.significant[: SAMPLES[self.color] - self.has_alpha]}
+        bits = told.pop() if len(told) == 1 and self.color != PALETTE else self.bits
+        return bits if 0 < bits < self.bits else None
+
+
+def read_header(body: bytes | bytearray) -> tuple[Header, bytes]:
+    """The header, and the file without all that is not needed for its pixels.
+
+    Raises:
+        RequestError: it is cut, has too many chunks or frames, or none of the known kinds.
+    """
+    header: Header | None = None
+    parts: list[bytes | memoryview] = [SIGNATURE]
+    seen_pixels = False
+    for kind, data, whole in _chunks(body):
+        if header is None:
+            header = _first(kind, data)
+        elif kind == b"acTL" and len(data) >= 8 and not seen_pixels:
+            header = replace(header, frames=struct.unpack_from(">I", data)[0], hides_first=True)
+        elif kind == b"fcTL" and not seen_pixels:
+            header = replace(header, hides_first=False)
+        elif kind == b"sBIT":
+            header = replace(header, significant=tuple(data))
+        elif kind == b"pHYs" and len(data) == 9:
+            header = replace(header, calibration=_size(*struct.unpack(">IIB", data)))
+        seen_pixels = seen_pixels or kind == b"IDAT"
+        if kind in PIXELS or (kind == b"tRNS" and header.color == PALETTE):
+            parts.append(whole)
+    if header is None:
+        raise RequestError("PNG ends before its header; it was cut, send it whole")
+    return header, b"".join(parts)
+
+
+def _chunks(body: bytes | bytearray) -> Iterator[tuple[bytes, memoryview, memoryview]]:
+    """The kind of each chunk, its data, and all of it; what is cut off is left to the decoder."""
+    view, place = memoryview(body), len(SIGNATURE)
+    for _ in range(MAX_CHUNKS):
+        if place + 12 > len(view):
+            if place < len(view):
+                yield bytes(view[place + 4 : place + 8]), view[:0], view[place:]
+            return
+        (length,) = struct.unpack_from(">I", view, place)
+        end = place + 12 + length
+        kind = bytes(view[place + 4 : place + 8])
+        yield kind, view[place + 8 : end - 4], view[place:end]
+        if kind == b"IEND":
+            return
+        place = end
+    raise RequestError(
+        f"PNG has more than {MAX_CHUNKS:,} chunks; that is the most that is read; write it anew, "
+        "with larger ones"
+    )
+
+
+def _first(kind: bytes, data: memoryview) -> Header:
+    if kind != b"IHDR" or len(data) != 13:
+        raise RequestError("PNG has no header; the file is damaged or was cut; send it whole")
+    width, height, bits, color = struct.unpack_from(">IIBB", data)
+    if color not in SAMPLES or bits not in (1, 2, 4, 8, 16):
+        raise RequestError(
+            f"PNG says that it is of colour type {color} with {bits} bits, which there is not; the "
+            "file is damaged; write it anew"
+        )
+    return Header(height, width, bits, color)
+
+
+def _size(x: int, y: int, unit: int) -> Calibration:
+    if unit != METER or not x or not y:
+        return UNKNOWN
+    return Calibration(x=MICROMETERS / x, y=MICROMETERS / y, unit="µm")
+
+
+def read_sixteen_bits(header: Header, body: bytes, max_pixels: int, media_type: str) -> Images:
+    """Images of a PNG with 16 bits in each sample; those of an animation are a stack.
+
+    Args:
+        body: as of ``read_header``.
+
+    Returns:
+        uint16 (H, W) or (H, W, 2 to 4), or with a first axis N.
+    """
+    samples = SAMPLES[header.color]
+    shape = (header.height, header.width, samples)[: 2 + (samples > 1)]
+    if header.frames == 1:
+        weigh(shape, max_pixels, itemsize=2)
+        return stored(imagecodecs.png_decode(body), media_type, "HWC"[: len(shape)])
+    check_frames(header.frames)
+    weigh((header.frames, *shape), max_pixels, itemsize=2)
+    frames = imagecodecs.apng_decode(body)[-header.frames :]  # the first may be none of them
+    return stored(frames, media_type, "NHWC"[: len(shape) + 1])
+
+
+def told_range(pixels: np.ndarray, header: Header) -> Range | None:
+    """The range of a PNG that says how many bits of its samples are significant.
+
+    Samples are to be scaled up to those that are stored, by whatever is the shortest way: then
+    white is all ones, or ones with zeros behind them. Some writers leave them as they were; that
+    shows, for what is scaled has nothing in the low bits as long as it has nothing in the high
+    ones. See https://www.w3.org/TR/png-3/#11sBIT.
+
+    Args:
+        pixels: unsigned, of any shape.
+
+    Returns:
+        None where the type tells the range.
+    """
+    bits = header.significant_bits
+    if bits is None or pixels.dtype.kind != "u" or 8 * pixels.dtype.itemsize != header.bits:
+        return None
+    low = header.bits - bits
+    samples = pixels[..., :-1] if header.has_alpha else pixels
+    used = int(np.bitwise_or.reduce(samples, axis=None))
+    if used < 1 << bits and used & ((1 << low) - 1) > 1:
+        return Range(0, (1 << bits) - 1)
+    if not used & ((1 << low) - 1):
+        return Range(0, ((1 << bits) - 1) << low)
+    return None
