@@ -15,13 +15,14 @@ from hypothesis import strategies as st
 from segmentation import machine
 from segmentation.answers import Labels, Mask, Polygons, Probability, Table
 from segmentation.depth import Range
-from segmentation.errors import OutOfMemory
+from segmentation.errors import OutOfMemory, OutOfTime, PayloadTooLarge
 from segmentation.images import Images, from_array
 from segmentation.networks import openvino, tensorflow, unet
 from segmentation.networks.conversion import convert, readers
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Geometry, Source
 from segmentation.networks.tune import Computing
+from segmentation.running.deadline import Deadline
 from segmentation.running.plan import TilePlan
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import load, prepare
@@ -167,6 +168,32 @@ def test_memory_for_finding_objects_is_asked_for(monkeypatch):
     for answer in (Labels(), Table(), Polygons(), Mask(minimum=2)):
         with pytest.raises(OutOfMemory, match=r"1×512×512 pixels need [12] MB more memory"):
             predict(segmenter, images, answer)
+
+
+def test_what_would_take_too_long_is_refused_at_once():
+    segmenter = segmenter_of(tiny_models.identity(), tile_size=16, tile_overlap=0)
+    assert segmenter.budget.seconds_per_pixel > 0
+    slow = replace(segmenter, budget=replace(segmenter.budget, seconds_per_pixel=0.01))
+    images = from_array(picture(32, 32)).for_channels(1)
+    deadline = Deadline(10.0)
+    with pytest.raises(PayloadTooLarge, match="about 10 s"):
+        predict(slow, images, Mask(), deadline=deadline)
+    with pytest.raises(PayloadTooLarge, match="about 82 s"):
+        predict(slow, images, Mask(), augment=8, deadline=deadline)
+
+
+def test_what_takes_too_long_is_given_up_at_the_next_tile():
+    segmenter = segmenter_of(tiny_models.identity(), tile_size=16, tile_overlap=0, batch_size=1)
+    done = []
+    with pytest.raises(OutOfTime, match="with 1 of 4 tiles done"):
+        predict(
+            segmenter,
+            from_array(picture(32, 32)).for_channels(1),
+            Mask(),
+            progress=lambda *tiles: done.append(tiles),
+            deadline=Deadline(-1.0, limit=60.0),
+        )
+    assert done == [(1, 4)]
 
 
 def test_an_answer_for_another_number_of_classes_is_refused():

@@ -161,8 +161,11 @@ def test_a_file_that_is_none_is_called_by_its_name():
 
 
 def test_what_curl_sends_unless_it_is_told():
+    as_curl_says = "application/x-www-form-urlencoded"
+    assert images_of(PNG_BODY, as_curl_says).media_type == "image/png"
+    as_d_sends_it = PNG_BODY.translate(None, b"\r\n\0")
     with pytest.raises(UnsupportedMediaType, match=r"--data-binary @image\.png -H 'Content-Type"):
-        images_of(PNG_BODY, "application/x-www-form-urlencoded")
+        images_of(as_d_sends_it, as_curl_says)
 
 
 def b64(data):

@@ -20,7 +20,6 @@ class Deadline:
 
     def __init__(self, seconds: float | None = None, limit: float | None = None):
         self._limit = seconds if limit is None else limit
-        self._left = seconds
         self._end = None if seconds is None else time.monotonic() + seconds
 
     def check_estimate(self, seconds: float) -> None:
@@ -30,9 +29,9 @@ class Deadline:
             seconds: that the request will take, as far as that is known.
 
         Raises:
-            PayloadTooLarge: they are more than are left.
+            PayloadTooLarge: they are more than any request may take.
         """
-        if self._left is not None and seconds > self._left:
+        if self._limit is not None and seconds > self._limit:
             raise PayloadTooLarge(
                 f"request would take about {seconds:.0f} s; requests may take {self._limit:g} s "
                 f"(`request_seconds`); {REMEDY}"

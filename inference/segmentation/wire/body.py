@@ -55,19 +55,13 @@ def opened(
         max_bytes: the most that a body may have once its coding is undone.
 
     Raises:
-        UnsupportedMediaType: the coding is unknown, or the type is that of a form without files.
+        UnsupportedMediaType: the coding is unknown.
         PayloadTooLarge: there would be more than ``max_bytes``.
         RequestError: the coding is damaged, or the form does not hold one file.
     """
     if not isinstance(body, str):
         body = _decoded(body, content_encoding or "", max_bytes)
     name, parameters = media_types.parse(content_type or "")
-    if name == media_types.URL_ENCODED:
-        raise UnsupportedMediaType(
-            f"Content-Type is {name}, which curl sends with -d and --data-binary unless another is "
-            "named, and holds no file; send the bytes of the file and name their type: curl "
-            "--data-binary @image.png -H 'Content-Type: image/png'"
-        )
     if name != media_types.FORM:
         return Body(body, content_type)
     if not body:

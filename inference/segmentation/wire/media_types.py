@@ -26,13 +26,12 @@ JPEG_2000 = "image/jp2"
 JPEG_LS = "image/jls"
 JPEG_XL = "image/jxl"
 AVIF = "image/avif"
-# forms, which hold a file
-FORM = "multipart/form-data"
-URL_ENCODED = "application/x-www-form-urlencoded"
+FORM = "multipart/form-data"  # which holds a file
+URL_ENCODED = "application/x-www-form-urlencoded"  # what curl sends unless another is named
 
 ANY = "*/*"
 # types that say nothing of what the body is; none at all is another
-UNTOLD = {"", "application/octet-stream", "binary/octet-stream", "image/*", ANY}
+UNTOLD = {"", "application/octet-stream", "binary/octet-stream", "image/*", URL_ENCODED, ANY}
 # ranges as some clients write them; java.net.HttpURLConnection sends the asterisk
 RANGES = {ANY_IMAGE: "image/*", "*": ANY}
 
