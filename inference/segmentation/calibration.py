@@ -25,6 +25,10 @@ MICROMETERS = {
     "meter": 1e6,
 }
 
+# dots per inch of screens and printers: what programs write who know nothing of a microscope
+DOTS_PER_INCH = (72, 96, 100, 120, 144, 150, 200, 240, 300, 600, 1200)
+INCH = MICROMETERS["inch"]
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -47,11 +51,15 @@ class Calibration:
 
     @property
     def pixel_size(self) -> tuple[float, float] | None:
-        """The height and the width of a pixel in micrometers; None where they are not known."""
+        """The height and the width of a pixel in micrometers; None where they are not known, or
+        are those of a screen or a printer."""
         factor = MICROMETERS.get(self.unit.lower())
         if factor is None or self.x is None or self.y is None:
             return None
-        return self.y * factor, self.x * factor
+        size = (self.y * factor, self.x * factor)
+        return (
+            None if any(abs(INCH / size[1] / dots - 1) < 1e-3 for dots in DOTS_PER_INCH) else size
+        )
 
 
 UNKNOWN = Calibration()

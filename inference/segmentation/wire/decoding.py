@@ -91,9 +91,9 @@ def _reader(
         came = f"file is {filename!r}, its {came}"
     if name == media_types.URL_ENCODED:
         raise UnsupportedMediaType(
-            f"{came}, which curl sends where none is named, and the body is no file; send the bytes "
-            "of the file, which -d would change, and name their type: curl --data-binary @image.png "
-            "-H 'Content-Type: image/png'"
+            f"{came}, which curl sends where none is named, and the body is no file; send the "
+            "bytes of the file, which -d would change, and name their type: curl --data-binary "
+            "@image.png -H 'Content-Type: image/png'"
         )
     if name in media_types.UNTOLD:
         begin = body[:8] if isinstance(body, str) else bytes(body[:8])

@@ -1,0 +1,196 @@
+"""What the OME-XML of a TIFF says: which page is which channel, slice and time, and how large its
+pixels are. It is text from anywhere: only a few attributes are looked at, and nothing is expanded.
+
+https://docs.openmicroscopy.org/ome-model/latest/ome-tiff/specification.html
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from xml.parsers import expat
+
+from ..calibration import MICROMETERS
+from ..errors import PayloadTooLarge, RequestError
+from .tiff_file import MAX_PAGES
+
+END = "OME>"
+PLANES = "CZT"
+
+
+@dataclass
+class Image:
+    """One image of a file.
+
+    Attributes:
+        order: its axes, the innermost first: "XYCZT".
+        sizes: of these axes, by name.
+        size: of a pixel, by "X", "Y" and "Z", and ``units`` of these.
+        samples: of a pixel, in each channel.
+        blocks: which planes lie in which pages: attributes of each TiffData, and the name of the
+            file where that is another one.
+    """
+
+    order: str
+    sizes: dict[str, int]
+    size: dict[str, float] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    samples: int = 1
+    blocks: list[tuple[dict[str, str], str]] = field(default_factory=list)
+
+    @property
+    def axes(self) -> str:
+        """Of the planes, the outermost first."""
+        return "".join(axis for axis in reversed(self.order) if axis in PLANES)
+
+    def lengths(self, samples: int) -> tuple[int, ...]:
+        """Of the axes of planes, for pages that hold so many samples of a pixel.
+
+        Raises:
+            PayloadTooLarge: they are more planes than pages are taken.
+        """
+        several = max(self.samples, 1)
+        if several == 1 and samples > 1 and self.sizes["C"] % samples == 0:
+            several = samples
+        lengths = tuple(
+            max(1, self.sizes[axis] // several) if axis == "C" else self.sizes[axis]
+            for axis in self.axes
+        )
+        if math.prod(lengths) > MAX_PAGES:
+            raise PayloadTooLarge(
+                f"OME-XML of the TIFF names {math.prod(lengths):,} planes; at most {MAX_PAGES:,} "
+                "are taken in one request; cut it into parts"
+            )
+        return lengths
+
+    def pages(self, lengths: tuple[int, ...], available: int) -> list[int | None]:
+        """The page of each plane, in the order of the planes; None: it is in no page of this file.
+
+        Args:
+            lengths: of the axes of planes.
+            available: how many pages the file has.
+
+        Raises:
+            ValueError: what should be a number is none, or planes are named again and again.
+        """
+        total, steps = math.prod(lengths), 0
+        found: list[int | None] = [None] * total
+        for attributes, other in self.blocks:
+            if other:
+                continue
+            first = 0
+            for axis, length in zip(self.axes, lengths, strict=True):
+                first = first * length + _whole(attributes.get(f"First{axis}"), 0)
+            page = _whole(attributes.get("IFD"), 0)
+            count = _whole(attributes.get("PlaneCount"), 1 if "IFD" in attributes else total)
+            count = max(0, min(count, total - first, available - page))
+            steps += count
+            if steps > 2 * MAX_PAGES:
+                raise ValueError("planes are named again and again")
+            found[first : first + count] = range(page, page + count)
+        return found
+
+    def scale(self) -> tuple[float | None, float | None, float | None, str]:
+        """The size of a pixel as x, y, z and their unit; None where it is not told."""
+        unit = self.units.get("X", "µm")
+        factor = MICROMETERS.get(unit.lower())
+        sizes = []
+        for axis in "XYZ":
+            own = MICROMETERS.get(self.units.get(axis, "µm").lower())
+            value = self.size.get(axis)
+            sizes.append(value * own / factor if value and own and factor else None)
+        return *sizes, unit if any(sizes) else ""  # type: ignore[return-value]
+
+
+class _Reader:
+    """Takes from OME-XML what ``Image`` holds."""
+
+    def __init__(self) -> None:
+        self.images: list[Image] = []
+        self._parser = expat.ParserCreate("utf-8")  # whatever the text says of itself
+        self._parser.StartDoctypeDeclHandler = self._refuse
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = self._end
+        self._pixels: Image | None = None
+
+    def read(self, text: str) -> list[Image]:
+        self._parser.Parse(text.encode("utf-8", "replace"), True)
+        return self.images
+
+    def _refuse(self, *_: object) -> None:
+        raise RequestError(
+            "OME-XML of the TIFF declares a document type, which may hold anything; OME's own "
+            "programs write none; save the image again with one of them"
+        )
+
+    def _start(self, name: str, attributes: dict[str, str]) -> None:
+        kind = name.rpartition(":")[2]
+        if kind == "Pixels":
+            self._pixels = _image(attributes)
+            self.images.append(self._pixels)
+        elif self._pixels is None:
+            return
+        elif kind == "Channel":
+            self._pixels.samples = _whole(attributes.get("SamplesPerPixel"), 1) or 1
+        elif kind == "TiffData":
+            self._pixels.blocks.append((attributes, ""))
+        elif kind == "UUID" and self._pixels.blocks:
+            last, _ = self._pixels.blocks[-1]
+            self._pixels.blocks[-1] = (last, attributes.get("FileName", ""))
+
+    def _end(self, name: str) -> None:
+        if name.rpartition(":")[2] == "Pixels":
+            self._pixels = None
+
+
+def read(text: str) -> list[Image]:
+    """The images that OME-XML names, in its order; none where it cannot be understood.
+
+    Files that a TiffData names are told from this one by their names: where all planes lie in one
+    file, that is this one, whatever it was called.
+
+    Raises:
+        RequestError: it declares entities.
+    """
+    try:
+        images = _Reader().read(text)
+    except (expat.ExpatError, ValueError, KeyError):
+        return []
+    names = {name for image in images for _, name in image.blocks}
+    if len(names) == 1:
+        for image in images:
+            image.blocks = [(attributes, "") for attributes, _ in image.blocks]
+    return images
+
+
+def _image(attributes: Mapping[str, str]) -> Image:
+    """The image of a Pixels element.
+
+    Raises:
+        KeyError: it lacks what every one has.
+        ValueError: or that is no number.
+    """
+    order = attributes["DimensionOrder"]
+    if sorted(order) != sorted("XY" + PLANES):
+        raise ValueError(f"DimensionOrder is {order!r}")
+    sizes = {axis: int(attributes[f"Size{axis}"]) for axis in PLANES}
+    if min(sizes.values()) < 1:
+        raise ValueError("a size is none")
+    image = Image(order, sizes)
+    for axis in "XYZ":
+        size = float(attributes.get(f"PhysicalSize{axis}", "nan"))
+        if math.isfinite(size) and size > 0:
+            image.size[axis] = size
+            image.units[axis] = attributes.get(f"PhysicalSize{axis}Unit", "µm")
+    return image
+
+
+def _whole(text: str | None, missing: int) -> int:
+    """A whole number that is not negative.
+
+    Raises:
+        ValueError: it is none.
+    """
+    number = missing if text is None else int(text)
+    if number < 0:
+        raise ValueError(f"{number} is negative")
+    return number

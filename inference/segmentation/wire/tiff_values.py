@@ -1,0 +1,208 @@
+"""What the stored values of a TIFF mean: black and white, palettes, opacity, a pixel's size."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from ..calibration import Calibration
+from ..depth import Range, of_type, shown
+from ..errors import RequestError
+from .tiff_file import (
+    COLOR_MAP,
+    COMPRESSION,
+    EXTRA_SAMPLES,
+    MAX_SAMPLE_VALUE,
+    PHOTOMETRIC,
+    RESOLUTION_UNIT,
+    X_RESOLUTION,
+    Y_RESOLUTION,
+    Page,
+)
+
+WHITE_IS_ZERO, RGB, PALETTE, YCBCR = 0, 2, 3, 6
+# photometric interpretations that are no intensities of light, and what they are called
+OTHERS = {
+    5: "the inks of a printer (CMYK)",
+    8: "colours of CIE L*a*b*",
+    9: "colours of ICC L*a*b*",
+    10: "colours of ITU L*a*b*",
+    32803: "the raw values of a camera behind a colour filter",
+    32844: "logarithms of light (LogL)",
+    32845: "logarithms of light (LogLuv)",
+}
+UNITS = {2: "inch", 3: "cm"}
+JPEG = (6, 7, 33007, 34892)
+MIN_BITS = 8  # of a white that MaxSampleValue tells
+
+
+def check(page: Page, dtype: np.dtype | None) -> None:
+    """Refuse pages whose values are no intensities of light, before they are decoded.
+
+    Args:
+        dtype: that pixels will have; None where there is none for them.
+
+    Raises:
+        RequestError: they are not.
+    """
+    bits, kind = page.form[4], page.form[5][0]
+    told = {1: "", 2: "signed ", 3: "floating-point ", 4: ""}.get(kind, "complex ")
+    if dtype is None or dtype.kind not in "buif":
+        wide = "/".join(map(str, bits))
+        raise RequestError(
+            f"TIFF has {_samples(page)} of {wide} {told}bits; whole numbers of 1 to 64 bits and "
+            "floating-point ones of 16 to 64 are read; convert it, or send application/x-npy"
+        )
+    photometric = page.number_of(PHOTOMETRIC, 1)
+    what = OTHERS.get(photometric)
+    if photometric == YCBCR and page.number_of(COMPRESSION, 1) not in JPEG:
+        what = "brightness and colour apart (YCbCr), without JPEG"
+    if what:
+        raise RequestError(
+            f"samples of this TIFF are {what}; gray and RGB are read; convert it to one of them"
+        )
+    if photometric == PALETTE and page.samples > 1:
+        raise RequestError(
+            f"TIFF has a palette and {_samples(page)}; a palette is for one; convert it to RGB"
+        )
+
+
+def _samples(page: Page) -> str:
+    return f"{page.samples} sample{'s' * (page.samples > 1)}"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What pixels mean.
+
+    Attributes:
+        pixels: with a palette looked up, (..., 3) where it has colours.
+        range: which values are black and white; None: the type tells.
+        alpha: as of ``Images``.
+        assumed: sentences for the sender.
+    """
+
+    pixels: np.ndarray
+    range: Range | None
+    alpha: bool | None
+    assumed: tuple[str, ...] = ()
+
+
+def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool) -> Meaning:
+    """What the pixels of pages of one form mean.
+
+    Args:
+        pixels: as decoded, (N, H, W) or with channels last.
+        imagej: whether ImageJ wrote the file, whose palettes are for display.
+
+    Raises:
+        RequestError: a palette lacks colours, or differs between pages.
+    """
+    page = pages[0]
+    photometric = page.number_of(PHOTOMETRIC, 1)
+    if photometric == PALETTE and not imagej:
+        return Meaning(_looked_up(pages, pixels), None, None)
+    found, assumed = _range(page, pixels)
+    if photometric == WHITE_IS_ZERO:
+        whole = found or of_type(pixels.dtype)
+        if whole is None:
+            whole = Range(0, np.iinfo(pixels.dtype).max)
+            assumed = (
+                *assumed,
+                f"the TIFF stores white as 0, and black was taken to be {whole.white:.0f}, the "
+                f"largest of its type: send range={shown(pixels.max())} if that is black",
+            )
+        found = whole.inverted
+    return Meaning(pixels, found, _alpha(page), assumed)
+
+
+def _range(page: Page, pixels: np.ndarray) -> tuple[Range | None, tuple[str, ...]]:
+    """Black and white, as far as the bits of a sample, or MaxSampleValue, tell them."""
+    bits = page.form[4][0]
+    if pixels.dtype.kind != "u":
+        return None, ()
+    by_bits = None
+    if len(page.form[4]) == 1 and bits < 32 and bits != 8 * pixels.dtype.itemsize:
+        by_bits = Range(0, (1 << bits) - 1)
+    entry = page.numbers(MAX_SAMPLE_VALUE)
+    told = int(entry.max()) if entry.size else 0
+    nominal = (1 << bits) - 1
+    if not 0 < told < nominal:
+        return by_bits, ()
+    largest = pixels.max()
+    full = told & (told + 1) == 0 and told >= (1 << MIN_BITS) - 1
+    if full and told >= largest:
+        return Range(0, told), ()
+    why = (
+        f"less than the largest one, {shown(largest)}" if told < largest else "no depth of a camera"
+    )
+    return by_bits, (
+        f"the TIFF says that its largest value is {told} (MaxSampleValue), which is {why}; it was "
+        f"read as {bits} bits, so that white is {nominal}: send range={told} if white is {told}",
+    )
+
+
+def _alpha(page: Page) -> bool | None:
+    """Whether the last sample of a pixel is its opacity; None: nothing says."""
+    colors = 3 if page.number_of(PHOTOMETRIC, 1) in (RGB, YCBCR) else 1
+    extra = page.samples - colors
+    kinds = page.numbers(EXTRA_SAMPLES).ravel().tolist()
+    if extra != 1:
+        return False if extra > 1 else None
+    return None if not kinds else kinds[-1] in (1, 2)
+
+
+def _looked_up(pages: list[Page], indices: np.ndarray) -> np.ndarray:
+    """Indices into the palette of pages -> their gray levels, or (..., 3) colours."""
+    maps = {page.numbers(COLOR_MAP).astype(np.uint16).tobytes() for page in pages}
+    if len(maps) > 1:
+        raise RequestError(
+            "pages of this TIFF have palettes of their own, so that one index means several "
+            "colours; convert it to RGB, or to gray"
+        )
+    colors = np.frombuffer(maps.pop(), np.uint16)
+    if indices.dtype.kind not in "bu" or not colors.size or colors.size % 3:
+        raise RequestError("TIFF has a palette without colours; convert it to RGB, or to gray")
+    colors = colors.reshape(3, -1).T  # (3 * n) -> (n, 3)
+    counted = np.zeros(1 << 16, bool)
+    for plane in indices:
+        counted[: int(plane.max()) + 1] |= np.bincount(plane.ravel(), minlength=1)[: 1 << 16] > 0
+    used = np.flatnonzero(counted)
+    if used[-1] >= len(colors):
+        raise RequestError(
+            f"TIFF has a palette of {len(colors)} colours, and an index of {used[-1]}; save it "
+            "again in the program that made it"
+        )
+    colors = _narrow(colors)
+    if (colors[used] == colors[used, :1]).all():
+        colors = colors[:, 0]
+    numbers = indices.view(np.uint8) if indices.dtype == bool else indices
+    return np.ascontiguousarray(colors)[numbers]
+
+
+def _narrow(colors: np.ndarray) -> np.ndarray:
+    """Colours of 16 bits as those of 8 that they were, where they were."""
+    if colors.max() <= 255:  # as some programs write them
+        return colors.astype(np.uint8)
+    for step in (257, 256):
+        if not (colors % step).any():
+            return (colors // step).astype(np.uint8)
+    return colors
+
+
+def calibrated(known: Calibration, page: Page) -> Calibration:
+    """With the size of a pixel that the resolution of a page tells, where nothing else does."""
+    if known.x is not None:
+        return known
+    x, y = _per_unit(page, X_RESOLUTION), _per_unit(page, Y_RESOLUTION)
+    unit = known.unit or UNITS.get(page.number_of(RESOLUTION_UNIT, 2), "")
+    if x is None or y is None or (not unit and x == y == 1):
+        return known
+    return replace(known, x=1 / x, y=1 / y, unit=unit)
+
+
+def _per_unit(page: Page, code: int) -> float | None:
+    values: Any = page.numbers(code)
+    if values.shape != (1, 2) or not values.all():
+        return None
+    return float(values[0, 0] / values[0, 1])
