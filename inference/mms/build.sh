@@ -12,7 +12,7 @@ cd "$(dirname "$0")"
 bin=${JAVA_HOME:+$JAVA_HOME/bin/}
 
 compile() { # CLASS_PATH FOLDER SOURCE...
-  "${bin}javac" --release 11 -proc:none -Xlint:all,-path,-classfile -Werror -cp "$1" -d "$2" "${@:3}"
+  "${bin}javac" -encoding UTF-8 --release 11 -proc:none -Xlint:all,-path,-classfile -Werror -cp "$1" -d "$2" "${@:3}"
 }
 
 # In a folder of its own, which takes the place of the last one as a whole: a server may be running.

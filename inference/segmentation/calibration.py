@@ -26,7 +26,7 @@ MICROMETERS = {
 }
 
 # dots per inch of screens and printers: what programs write who know nothing of a microscope
-DOTS_PER_INCH = (72, 96, 100, 120, 144, 150, 200, 240, 300, 600, 1200)
+DOTS_PER_INCH = (72, 96, 144, 150, 200, 240, 300, 600, 1200)
 INCH = MICROMETERS["inch"]
 
 
@@ -56,10 +56,9 @@ class Calibration:
         factor = MICROMETERS.get(self.unit.lower())
         if factor is None or self.x is None or self.y is None:
             return None
-        size = (self.y * factor, self.x * factor)
-        return (
-            None if any(abs(INCH / size[1] / dots - 1) < 1e-3 for dots in DOTS_PER_INCH) else size
-        )
+        height, width = self.y * factor, self.x * factor
+        of_print = any(abs(INCH / width - dots) < dots / 1000 for dots in DOTS_PER_INCH)
+        return None if of_print else (height, width)
 
 
 UNKNOWN = Calibration()

@@ -5,7 +5,7 @@ import click
 
 from aws.lib import inventory
 from aws.lib.cli import Aws, command, or_none, pages, s3_location
-from aws.lib.deployment import log_group
+from aws.lib.logs import of_endpoint
 
 
 @command("scripts/aws/delete.py cells --artifacts s3://my-bucket/models/ --images unet-inference")
@@ -20,7 +20,7 @@ def main(name, region, artifacts, images, logs, yes):
     existing = inventory.take(aws, name)
     keys = objects(aws, artifacts) if artifacts else []
     repository = images if images and has_repository(aws, images) else None
-    group = log_group(name) if logs and has_log_group(aws, log_group(name)) else None
+    group = of_endpoint(name) if logs and has_log_group(aws, of_endpoint(name)) else None
     lines = existing.lines() + [f"object s3://{s3_location(artifacts)[0]}/{key}" for key in keys]
     if repository:
         lines.append(f"repository {repository} with all its images")
@@ -55,9 +55,10 @@ def delete(aws: Aws, existing: inventory.Inventory) -> None:
         sagemaker.delete_endpoint_config(EndpointConfigName=config)
     for model in existing.models:
         sagemaker.delete_model(ModelName=model)
-    if existing.alarms:
-        names = [alarm["AlarmName"] for alarm in existing.alarms]
-        aws("cloudwatch").delete_alarms(AlarmNames=names)
+    alarms = [name for config in existing.configs for name in existing.alarms_on(config)]
+    alarms += sorted(existing.orphaned_alarms)
+    if alarms:  # the one that wakes has gone with the autoscaling
+        aws("cloudwatch").delete_alarms(AlarmNames=alarms)
 
 
 def objects(aws: Aws, prefix: str) -> list[str]:

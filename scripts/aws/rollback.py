@@ -3,37 +3,86 @@
 
 import click
 
-from aws.lib import inventory
+from aws.lib import alarms, inventory, record, rollout
 from aws.lib.cli import Aws, command
+from aws.lib.deployment import Deployment, update
+from aws.lib.inventory import Inventory
 
 
 @command("scripts/aws/rollback.py cells")
 @click.argument("name")
-def main(name, region):
-    """Update the endpoint NAME to its previous config; once more brings the newer one back."""
-    rollback(Aws(region), name)
+@click.option("--to", "wanted", metavar="CONFIG", help="back to this one; status.py lists them")
+@click.option("--no-alarms", is_flag=True, help="nothing may undo the rollback")
+def main(name, region, wanted, no_alarms):
+    """Update the endpoint NAME to what served before; once more brings the newer one back.
+
+    What served is written on the endpoint by scripts/aws/deploy.py, and shown by
+    scripts/aws/status.py. The number of instances stays, autoscaling goes on, and the alarms of
+    that version watch.
+    """
+    rollback(Aws(region), name, wanted, no_alarms)
 
 
-def rollback(aws: Aws, name: str) -> None:
+def rollback(aws: Aws, name: str, wanted: str | None = None, no_alarms: bool = False) -> None:
     """Update an endpoint to its previous config, all at once, and wait.
 
     Raises:
-        click.ClickException: there is no endpoint, no previous config, or it does not serve.
+        click.ClickException: there is no endpoint, nothing to go back to, or it does not serve.
     """
-    existing = inventory.take(aws, name)
-    if not existing.endpoint:
+    before = rollout.settle(aws, name)
+    if not before.endpoint or before.status == "Failed":
+        what = "failed, and can only be made anew" if before.endpoint else "is not there"
+        raise click.ClickException(f"the endpoint {name} {what}: scripts/aws/deploy.py makes one")
+    target = wanted or before.record.back_to(before.endpoint)
+    config = _existing(before, target)
+    versions = (before.endpoint["EndpointConfigName"], config)
+    machines = [rollout.machine(inventory.variant_of(aws, version)) for version in versions]
+    rollout.check_kinds(name, *machines)
+    click.echo(f"{name}: {before.config} -> {config}", err=True)
+    watching = [] if no_alarms else _alarms(before, config)
+    if not watching and not no_alarms:
+        click.echo(f"warning: no alarm watches {config}", err=True)
+    how = None
+    if machines[1] != rollout.SERVERLESS:
+        how = alarms.deployment_config(Deployment.strategy, watching)
+    request = update(name, config, rollout.SERVERLESS not in machines, how)
+    released = bool(before.targets) and machines[0] != machines[1]
+    endpoint = rollout.run(aws, before, config, lambda: request.run(aws), released)
+    if released and rollout.SERVERLESS not in machines:
+        rollout.restore_scaling(aws, before)
+    record.write(aws, endpoint, before.record)
+    click.echo(f"{name} serves {config} in {aws.region}")
+
+
+def _existing(before: Inventory, target: str | None) -> str:
+    """The config to go back to, if there is one.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    others = [config for config in before.configs if config != before.config]
+    choice = f"; --to takes one of {', '.join(others)}" if others else "; deploy another one first"
+    if not target:
         raise click.ClickException(
-            f"there is no endpoint {name}; make one with scripts/aws/deploy.py"
+            f"there is nothing to go back to: nothing is recorded that served {before.name} before "
+            f"{before.config}{choice}"
         )
-    previous = existing.previous_config
-    if not previous:
+    if target == before.config and before.status == "InService":
+        raise click.ClickException(f"{before.name} serves {target} already{choice}")
+    if target not in before.configs:
         raise click.ClickException(
-            f"{name} has had one configuration only, {existing.config}; deploy another one first"
+            f"there is nothing to go back to: the config {target} is not there any more{choice}"
         )
-    click.echo(f"{name}: {existing.config} -> {previous}", err=True)
-    aws("sagemaker").update_endpoint(EndpointName=name, EndpointConfigName=previous)
-    inventory.check_serves(aws, inventory.wait(aws, name), name, previous)
-    click.echo(f"{name} serves {previous} in {aws.region}")
+    return target
+
+
+def _alarms(before: Inventory, config: str) -> list[str]:
+    """The alarms on a version, and those of the user that watched the last update."""
+    last = (before.endpoint or {}).get("LastDeploymentConfig") or {}
+    watched = (last.get("AutoRollbackConfiguration") or {}).get("Alarms") or []
+    names = [alarm["AlarmName"] for alarm in watched]
+    own = [name for name in names if not alarms.is_of_version(before.name, name)]
+    return [*before.alarms_on(config), *own]
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.lib import inventory
 from aws.lib.cli import Aws, command, pages
+from aws.lib.scaling import INSTANCES
 
 PRICE_REGION = "us-east-1"  # where the price list is served
 
@@ -29,12 +30,19 @@ def main(name, region):
     else:
         click.echo(f"{name:14} there is no endpoint")
     for config in existing.configs:
-        mark = "serves" if config == existing.config else "kept"
-        click.echo(
-            f"config         {config} ({mark}): {', '.join(inventory.models_of(aws, config))}"
-        )
+        models = ", ".join(inventory.models_of(aws, config))
+        click.echo(f"config         {config} ({mark(existing, config)}): {models}")
     for alarm in existing.alarms:
         click.echo(f"alarm          {alarm['AlarmName']}: {alarm.get('StateValue', 'unknown')}")
+
+
+def mark(existing: inventory.Inventory, config: str) -> str:
+    """What a config is to its endpoint."""
+    if config == existing.config:
+        return "serves" if existing.status == "InService" else existing.status
+    if existing.endpoint and config == existing.record.back_to(existing.endpoint):
+        return "served before; scripts/aws/rollback.py goes back to it"
+    return "kept" if config == existing.record.before else "was not seen to serve"
 
 
 def show_all(aws: Aws) -> None:
@@ -57,21 +65,27 @@ def show_endpoint(aws: Aws, existing: inventory.Inventory) -> None:
     now = {v["VariantName"]: v for v in endpoint.get("ProductionVariants", [])}
     for variant in config["ProductionVariants"]:
         click.echo(f"variant        {describe(aws, variant, now.get(variant['VariantName'], {}))}")
-    if existing.target:
-        low, high = existing.target["MinCapacity"], existing.target["MaxCapacity"]
-        click.echo(f"autoscaling    {low} to {high} instances")
+    if not existing.record.back_to(endpoint):
+        click.echo("rollback       there is nothing to go back to")
+    for target in existing.targets:
+        low, high = target["MinCapacity"], target["MaxCapacity"]
+        what = "instances" if target["ScalableDimension"] == INSTANCES else "provisioned requests"
+        by = ", ".join(policy["PolicyName"] for policy in existing.policies)
+        click.echo(f"autoscaling    {low} to {high} {what}, by {by}")
 
 
 def describe(aws: Aws, variant: dict[str, Any], now: dict[str, Any]) -> str:
     """One line about a variant, with its price where that can be known."""
     serverless = variant.get("ServerlessConfig")
     if serverless:
+        warm = serverless.get("ProvisionedConcurrency")
+        costs = f"{warm} of them warm, which cost by the hour, too" if warm else "costs by use"
         return (f"{variant['VariantName']}: serverless, {serverless['MemorySizeInMB']} MB, up to "
-                f"{serverless['MaxConcurrency']} at once; costs by use")  # fmt: skip
+                f"{serverless['MaxConcurrency']} at once; {costs}")  # fmt: skip
     kind = variant["InstanceType"]
-    count = now.get("CurrentInstanceCount") or variant["InitialInstanceCount"]
+    count = now.get("CurrentInstanceCount", variant["InitialInstanceCount"])  # asynchronous: or 0
     price = price_per_hour(aws, kind)
-    cost = f"{count * price:.3f} USD an hour" if price else "cost unknown"
+    cost = f"{count * price:.3f} USD an hour" if price is not None else "cost unknown"
     return f"{variant['VariantName']}: {count} × {kind}; {cost}"
 
 

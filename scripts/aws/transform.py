@@ -6,13 +6,18 @@ from typing import Any
 
 import click
 
-from aws.lib import inventory
-from aws.lib.cli import Aws, StatusLine, command, last_log_lines, pages, s3_location
+from aws.lib import batch, inventory, logs
+from aws.lib.batch import Batch
+from aws.lib.calls import tag_list
+from aws.lib.cli import Aws, StatusLine, command, s3_location
+from aws.lib.errors import with_remedy
+from aws.lib.names import TAG
+from segmentation.wire.formats import ANY_PICTURE
 
 POLL_SECONDS = 10
-LOG_GROUP = "/aws/sagemaker/TransformJobs"
-EXAMPLE = """scripts/aws/transform.py --endpoint cells --input s3://my-bucket/sections/ \\
-  --output s3://my-bucket/masks/ --instances 4"""
+NAMED = 20  # images that are named at most, where many have failed
+EXAMPLE = """scripts/aws/transform.py --endpoint cells --input s3://my-bucket/images/sections/ \\
+  --output s3://my-bucket/answers/masks/ --instances 4"""
 
 
 @command(EXAMPLE)
@@ -20,29 +25,35 @@ EXAMPLE = """scripts/aws/transform.py --endpoint cells --input s3://my-bucket/se
 @click.option("--endpoint", help="take the model that this endpoint serves")
 @click.option("--input", "source", required=True, metavar="S3_PREFIX", help="of the images")
 @click.option("--output", required=True, metavar="S3_PREFIX", help="where the masks go")
-@click.option("--content-type", default="image/png", show_default=True, help="of the images")
+@click.option(
+    "--content-type",
+    default=ANY_PICTURE.media_type,
+    show_default=True,
+    help="of the images; this one lets the server see what each of them is",
+)
 @click.option("--accept", help="of the masks; default: in kind")
 @click.option("--instance-type", default="ml.c5.xlarge", show_default=True)
 @click.option("--instances", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--job", help="name of the job; default: the model's, and the time")
-def main(region, model, endpoint, source, output, job, **options):
-    """Run a batch-transform job; each object below --input is an image, whole.
+def main(region, model, endpoint, source, output, content_type, job, **options):
+    """Run a batch-transform job; each image below the folder --input is sent whole.
 
-    Images are shared out among the instances by SageMaker. The mask of KEY is KEY.out below
-    --output.
+    What has no suffix of an image is left out. SageMaker shares the images out among the
+    instances. The mask of KEY is KEY.out below --output.
     """
     if bool(model) == bool(endpoint):
         raise click.UsageError("give either --model or --endpoint")
+    s3_location(output)
+    batch.suffixes_of(content_type)
     aws = Aws(region)
     model = model or model_of(aws, endpoint)
-    s3_location(output)
-    images = objects(aws, source)
-    if not images:
-        raise click.ClickException(f"there is no object below {source}; upload the images first")
     job = job or f"{model[:40]}-{int(time.time())}"
-    aws("sagemaker").create_transform_job(**request(job, model, source, output, **options))
-    wait(aws, job, output, len(images))
-    click.echo(f"{len(images)} images done; the mask of KEY is {output.rstrip('/')}/KEY.out")
+    images = batch.collect(aws, job, source, output, content_type)
+    if images.other:
+        click.echo(f"{images.other} other objects below {images.source} are left out", err=True)
+    tags = tag_list({TAG: endpoint} if endpoint else {})
+    transform(aws, images, images.request(model, content_type, tags=tags, **options))
+    click.echo(f"{len(images.images)} images done; the mask of KEY is {images.output}/KEY.out")
 
 
 def model_of(aws: Aws, endpoint: str) -> str:
@@ -53,69 +64,83 @@ def model_of(aws: Aws, endpoint: str) -> str:
     return inventory.models_of(aws, config)[0]
 
 
-def objects(aws: Aws, place: str) -> list[str]:
-    """The keys of the objects at a place in S3 or below it."""
-    bucket, prefix = s3_location(place)
-    listing = pages(aws("s3"), "list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix)
-    return [item["Key"] for item in listing]
-
-
-def request(
-    job: str,
-    model: str,
-    source: str,
-    output: str,
-    *,
-    content_type: str,
-    accept: str | None,
-    instance_type: str,
-    instances: int,
-) -> dict[str, Any]:
-    """The parameters of CreateTransformJob.
-
-    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateTransformJob.html
-    """
-    transform_output = {"S3OutputPath": output.rstrip("/")}
-    if accept:
-        transform_output["Accept"] = accept
-    return {
-        "TransformJobName": job,
-        "ModelName": model,
-        "BatchStrategy": "SingleRecord",
-        "MaxPayloadInMB": 100,
-        "ModelClientConfig": {"InvocationsTimeoutInSeconds": 3600, "InvocationsMaxRetries": 1},
-        "TransformInput": {
-            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": source}},
-            "ContentType": content_type,
-            "SplitType": "None",
-            "CompressionType": "None",
-        },
-        "TransformOutput": transform_output,
-        "TransformResources": {"InstanceType": instance_type, "InstanceCount": instances},
-    }
-
-
-def wait(aws: Aws, job: str, output: str, total: int) -> None:
-    """Wait for a job, with the number of masks that are there already.
+def transform(aws: Aws, images: Batch, request: dict[str, Any]) -> None:
+    """Run a job to its end.
 
     Raises:
-        click.ClickException: the job failed.
+        click.ClickException: it did not mask every image, or was stopped.
     """
-    line = StatusLine(job)
+    bucket, key, content = images.manifest
+    aws("s3").put_object(Bucket=bucket, Key=key, Body=content)
+    running = False  # the manifest is needed as long as the job is
+    try:
+        aws("sagemaker").create_transform_job(**request)
+        running = True
+        description = wait(aws, images)
+        running = description["TransformJobStatus"] == "InProgress"
+    finally:
+        if not running:
+            aws("s3").delete_object(Bucket=bucket, Key=key)
+    if running:
+        raise click.ClickException(f"{images.job} goes on; its images are listed in {key}")
+    report(aws, images, description)
+
+
+def wait(aws: Aws, images: Batch) -> dict[str, Any]:
+    """Wait for a job, with the number of masks that are there; Ctrl-C asks whether to stop it.
+
+    Returns:
+        The job as it is described at its end; still in progress where it is to go on alone.
+    """
+    line = StatusLine(images.job)
     while True:
-        description = aws("sagemaker").describe_transform_job(TransformJobName=job)
-        status = description["TransformJobStatus"]
-        masks = sum(key.endswith(".out") for key in objects(aws, output))
-        line.show(f"{status}, {min(masks, total)} of {total} masks")
-        if status not in {"InProgress", "Stopping"}:
-            break
-        time.sleep(POLL_SECONDS)
-    line.end()
-    if status != "Completed":
-        for text in last_log_lines(aws, LOG_GROUP):
-            click.echo(f"  {text}", err=True)
-        reason = description.get("FailureReason", "SageMaker gives no reason")
-        raise click.ClickException(f"{job} is {status}: {reason}; see {LOG_GROUP}")
+        try:
+            description = describe(aws, images)
+            left = len(images.unmasked(aws, description["CreationTime"]))
+            total = len(images.images)
+            status = description["TransformJobStatus"]
+            line.show(f"{status}, {total - left} of {total} masks")
+            if status not in {"InProgress", "Stopping"}:
+                line.end()
+                return description
+            time.sleep(POLL_SECONDS)
+        except KeyboardInterrupt:
+            line.end()
+            if not click.confirm(f"Stop the job {images.job}? Else it goes on", err=True):
+                return describe(aws, images)
+            aws("sagemaker").stop_transform_job(TransformJobName=images.job)
+
+
+def describe(aws: Aws, images: Batch) -> dict[str, Any]:
+    return aws("sagemaker").describe_transform_job(TransformJobName=images.job)
+
+
+def report(aws: Aws, images: Batch, description: dict[str, Any]) -> None:
+    """Name the images that have no mask, and show the job's own last log lines.
+
+    Raises:
+        click.ClickException: there is such an image, or the job was not completed.
+    """
+    status = description["TransformJobStatus"]
+    left = images.unmasked(aws, description["CreationTime"])
+    if status == "Completed" and not left:
+        return
+    for name in left[:NAMED]:
+        click.echo(f"no mask: {images.source}{name}", err=True)
+    if len(left) > NAMED:
+        click.echo(f"no mask: {len(left) - NAMED} more", err=True)
+    if status != "Stopped":
+        for stream in logs.streams(aws, logs.TRANSFORM_JOBS, f"{images.job}/")[:1]:
+            for text in logs.last_lines(aws, logs.TRANSFORM_JOBS, stream):
+                click.echo(f"  {text}", err=True)
+    reason = description.get("FailureReason") or "SageMaker gives no reason"
+    what = (
+        f"{images.job} is {status}: {reason}" if status == "Failed" else f"{images.job} is {status}"
+    )
+    raise click.ClickException(
+        f"{with_remedy(what)}; {len(left)} of {len(images.images)} images have no mask; see "
+        f"{logs.TRANSFORM_JOBS}"
+    )
 
 
 if __name__ == "__main__":

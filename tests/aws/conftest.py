@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from support.commands import run
 REGION = "eu-central-1"
 ACCOUNT = "123456789012"
 BUCKET = "unet-test"
-IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/unet@sha256:{'0' * 64}"
+DIGEST = f"sha256:{'0' * 64}"
+REPOSITORY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/unet"
+IMAGE = f"{REPOSITORY}@{DIGEST}"
 ARTIFACT = f"s3://{BUCKET}/models/cells.tar.gz"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/unet-inference"
 CREDENTIALS = {
@@ -38,9 +41,15 @@ class Cloud:
         self.url = url
         self.aws = Aws(REGION)
 
-    def fail(self, call: int) -> None:
-        """Refuse one call, counted from 1 from now on; 0 refuses none."""
-        requests.post(f"{self.url}/fail/{call}", timeout=60).raise_for_status()
+    def fail(self, call: int) -> bool:
+        """Refuse one call of those that moto_server.py counts, from 1 on; 0 refuses none.
+
+        Returns:
+            Whether one was refused since the last time.
+        """
+        answer = requests.post(f"{self.url}/fail/{call}", timeout=60)
+        answer.raise_for_status()
+        return int(answer.text) <= 0
 
     def reset(self) -> None:
         """Forget everything; there are a bucket and an artifact again."""
@@ -49,7 +58,47 @@ class Cloud:
         self.aws("s3").create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )
-        self.aws("s3").put_object(Bucket=BUCKET, Key="models/cells.tar.gz", Body=b"a model")
+        self.put("models/cells.tar.gz", b"a model")
+        self.aws("ecr").create_repository(repositoryName="unet")
+        self.push("v1", DIGEST)
+
+    def put(self, key: str, body: bytes) -> None:
+        self.aws("s3").put_object(Bucket=BUCKET, Key=key, Body=body)
+
+    def push(self, tag: str, digest: str) -> None:
+        """An image of the repository unet."""
+        kind = "application/vnd.docker.distribution.manifest.v2+json"
+        manifest = {"schemaVersion": 2, "mediaType": kind, "config": {"digest": digest}}
+        self.aws("ecr").put_image(
+            repositoryName="unet",
+            imageTag=tag,
+            imageManifest=json.dumps(manifest),
+            imageDigest=digest,
+        )
+
+    def put_alarm(self, name: str) -> None:
+        """An alarm of the user's own."""
+        self.aws("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            Namespace="mine",
+            MetricName="errors",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+
+    def set(self, what: str, value: str, endpoint: str = "cells") -> None:
+        """Give an endpoint a "status", or a "config", that nobody asked for."""
+        url = f"{self.url}/{what}/{endpoint}/{value}"
+        requests.post(url, timeout=60).raise_for_status()
+
+    def tags(self, endpoint: str = "cells") -> dict[str, str]:
+        """The tags of an endpoint."""
+        arn = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/{endpoint}"
+        listed = self.aws("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+        return {tag["Key"]: tag["Value"] for tag in listed}
 
     def state(self) -> dict[str, list]:
         """Everything that there is, but for the bucket."""
@@ -68,7 +117,7 @@ class Cloud:
             "models": sorted(m["ModelName"] for m in sagemaker.list_models()["Models"]),
             "alarms": sorted(alarm["AlarmName"] for alarm in alarms),
             "targets": [(t["MinCapacity"], t["MaxCapacity"]) for t in targets["ScalableTargets"]],
-            "policies": [policy["PolicyName"] for policy in policies["ScalingPolicies"]],
+            "policies": sorted(p["PolicyName"] for p in policies["ScalingPolicies"]),
         }
 
 

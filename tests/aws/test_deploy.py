@@ -4,26 +4,34 @@ import json
 import shlex
 import time
 
+import pytest
+
 from aws import delete, rollback, status
-from aws.lib import deployment
-from aws.lib.deployment import Call
+from aws.lib.calls import Call
+from aws.lib.logs import of_endpoint
 from support.commands import run
 
 NOTHING = {name: [] for name in ("endpoints", "configs", "models", "alarms", "targets", "policies")}
 NEW = ("--env", "UNET_THRESHOLD=0.4")  # makes another model, and so another config
 
 
-def test_dry_run_prints_the_requests_and_calls_nothing(cloud, deploy, monkeypatch):
-    printed = deploy("--max-instances", "3", "--dry-run").stdout
-    assert cloud.state() == NOTHING
+@pytest.fixture
+def sent(monkeypatch):
+    """What is sent to change something."""
     sent = []
     send = Call.run
     monkeypatch.setattr(Call, "run", lambda call, aws: sent.append(call) or send(call, aws))
+    return sent
+
+
+def test_a_dry_run_prints_what_would_be_sent_and_changes_nothing(cloud, deploy, sent):
+    printed = deploy("--max-instances", "3", "--dry-run").stdout
+    assert cloud.state() == NOTHING
+    assert sent == []
     deploy("--max-instances", "3")
+    assert [call for call in sent if call.operation != "add_tags"]
     for call in sent:
-        request = {"service": call.service, "operation": call.operation}
-        assert json.dumps(request | {"parameters": call.parameters}, indent=2) in printed
-        assert call.as_cli() in printed
+        assert call.operation == "add_tags" or call.as_cli() in printed
     name, *_, argument = shlex.split(sent[0].as_cli())
     assert (name, json.loads(argument)) == ("aws", sent[0].parameters)
 
@@ -36,9 +44,10 @@ def test_from_nothing_and_back(cloud, deploy):
     first = cloud.state()
     assert first["endpoints"] == [("cells", first["configs"][0])]
     assert len(first["models"]) == 1
-    assert first["alarms"] == ["cells-5xx", "cells-latency"]
+    [config] = first["configs"]
+    assert first["alarms"] == [f"{config}-5xx", f"{config}-latency"]
     assert first["targets"] == [(1, 3)]
-    assert first["policies"] == ["cells-invocations"]
+    assert first["policies"] == ["cells-concurrency"]
 
     deploy("--max-instances", "4", *NEW)  # an update, and another limit
     second = cloud.state()
@@ -49,8 +58,8 @@ def test_from_nothing_and_back(cloud, deploy):
     shown = run(status, "cells").output
     assert "InService" in shown
     assert "1 to 4 instances" in shown
-    assert "(kept)" in shown
-    assert "cells-5xx" in shown
+    assert f"{config} (served before; scripts/aws/rollback.py goes back to it)" in shown
+    assert f"{config}-5xx" in shown
     assert "cells " in run(status).output
 
     run(rollback, "cells")
@@ -58,21 +67,21 @@ def test_from_nothing_and_back(cloud, deploy):
     run(rollback, "cells")
     assert cloud.state()["endpoints"] == second["endpoints"]
 
-    deploy()  # no autoscaling any more
-    assert cloud.state()["targets"] == []
+    deploy()
+    assert cloud.state()["targets"] == [(1, 4)]  # autoscaling goes on
+    deploy("--no-scaling")
+    assert (cloud.state()["targets"], cloud.state()["policies"]) == ([], [])
 
     assert "nothing is left" in run(delete, "cells", "--yes").output
     assert cloud.state() == NOTHING
 
 
-def test_the_same_again_changes_nothing(cloud, deploy, monkeypatch):
+def test_the_same_again_changes_nothing(cloud, deploy, sent):
     deploy()
-    before = cloud.state()
-    sent = []
-    send = Call.run
-    monkeypatch.setattr(Call, "run", lambda call, aws: sent.append(call) or send(call, aws))
+    before, tags = cloud.state(), cloud.tags()
+    sent.clear()
     deploy()
-    assert cloud.state() == before
+    assert (cloud.state(), cloud.tags()) == (before, tags)
     assert {call.operation for call in sent} == {"put_metric_alarm"}  # says the same again
 
 
@@ -80,7 +89,7 @@ def test_older_versions_are_removed(cloud, deploy):
     for threshold in ("0.1", "0.2", "0.3", "0.4"):
         deploy("--env", f"UNET_THRESHOLD={threshold}")
     state = cloud.state()
-    assert (len(state["configs"]), len(state["models"])) == (2, 2)
+    assert (len(state["configs"]), len(state["models"]), len(state["alarms"])) == (2, 2, 4)
 
 
 def test_endpoints_with_similar_names_are_left_alone(cloud, deploy):
@@ -97,102 +106,31 @@ def test_an_update_that_fails_leaves_what_served(cloud, deploy):
     before = cloud.state()
     output = deploy(image="registry/broken:1", code=1).output
     assert "did not pass the ping health check" in output
-    assert f"{before['configs'][0]} serves" in output
+    assert f"({before['configs'][0]} serves, as before)" in output
     assert cloud.state() == before
 
 
-def test_a_failed_update_shows_the_last_log_lines(cloud, deploy):
-    logs, group = cloud.aws("logs"), deployment.log_group("cells")
+def test_a_failed_update_shows_the_log_of_what_failed(cloud, deploy):
+    logs, group = cloud.aws("logs"), of_endpoint("cells")
+    deploy()
     logs.create_log_group(logGroupName=group)
-    logs.create_log_stream(logGroupName=group, logStreamName="s")
-    text = "error: the model cannot be served"
-    events = [{"timestamp": time.time_ns() // 1_000_000, "message": text}]
-    logs.put_log_events(logGroupName=group, logStreamName="s", logEvents=events)
-    deploy()
-    assert text in deploy(image="broken", code=1).output
+    logs.create_log_stream(logGroupName=group, logStreamName="AllTraffic/old")
+    later = (time.time_ns() // 1_000_000) + 60_000  # the old fleet writes all the time
+    events = [{"timestamp": later, "message": "all is well"}]
+    logs.put_log_events(logGroupName=group, logStreamName="AllTraffic/old", logEvents=events)
+    output = deploy(image="broken", code=1).output
+    assert "error: the model cannot be served: it is broken" in output
+    assert "all is well" not in output
+    assert "--health-timeout" in output
 
 
-# --- interrupted anywhere
-
-
-def refuse_each_call(cloud, prepare, action, wanted):
-    """Refuse each call of an action in turn, then do it again: it ends as if nothing happened.
-
-    Args:
-        prepare: what was done before.
-        action: runs a script, which must end with the exit code ``code``; None: any.
-        wanted: the state at the end.
-
-    Returns:
-        The number of the first call that was not needed, or not made.
-    """
-    number, exit_code = 0, 1
-    while exit_code != 0:
-        number += 1
-        cloud.reset()
-        prepare()
-        cloud.fail(number)
-        exit_code = action(code=None).exit_code
-        cloud.fail(0)
-        action(code=0)
-        assert cloud.state() == wanted, f"call {number} was refused"
-    return number
-
-
-def test_a_deployment_is_refused_at_any_call(cloud, deploy):
-    def action(code):
-        return deploy("--max-instances", "3", code=code)
-
-    action(code=0)
-    wanted = cloud.state()
-    assert refuse_each_call(cloud, lambda: None, action, wanted) > 12
-
-
-def test_an_update_is_refused_at_any_call(cloud, deploy):
-    def action(code):
-        return deploy(*NEW, code=code)
-
-    deploy()
-    action(code=0)
-    wanted = cloud.state()
-    assert refuse_each_call(cloud, deploy, action, wanted) > 12
-
-
-def test_a_deletion_is_refused_at_any_call(cloud, deploy):
-    def prepare():
-        deploy("--max-instances", "3")
-
-    def action(code):
-        return run(delete, "cells", "--yes", code=code)
-
-    assert refuse_each_call(cloud, prepare, action, NOTHING) > 12
-
-
-def test_a_rollback_is_refused_at_any_call(cloud, deploy):
-    def prepare():
-        deploy()
-        deploy(*NEW)
-
-    prepare()
-    served = cloud.state()["endpoints"]
-    for number in range(1, 6):
-        cloud.fail(number)
-        run(rollback, "cells", code=1)
-        cloud.fail(0)
-        if cloud.state()["endpoints"] != served:  # the update was accepted before
-            run(rollback, "cells")
-        assert cloud.state()["endpoints"] == served
-
-
-def test_what_a_refused_deployment_made_is_removed(cloud, deploy):
-    for number in range(1, 12):
-        cloud.reset()
-        cloud.fail(number)
-        result = deploy(code=1)
-        cloud.fail(0)
-        assert "error" in result.output.lower()
-        if not cloud.state()["endpoints"]:
-            assert cloud.state() == NOTHING, f"call {number} was refused"
+def test_tags_of_an_existing_endpoint(cloud, deploy):
+    deploy("--tag", "team=cells")
+    assert cloud.tags()["team"] == "cells"
+    before = cloud.state()
+    deploy("--tag", "team=membranes", "--tag", "project=a=b")
+    assert cloud.state() == before
+    assert {"team": "membranes", "project": "a=b"}.items() <= cloud.tags().items()
 
 
 # --- misuse and refusals
@@ -223,16 +161,10 @@ def test_no_region(cloud, deploy, monkeypatch):
 
 
 def test_no_permission(cloud, deploy):
-    cloud.fail(2)
+    cloud.fail(1)
     output = deploy(code=1).output
     assert "deployer-policy.json" in output
     assert len(output.strip().splitlines()) == 1
-
-
-def test_nothing_to_roll_back_to(cloud, deploy):
-    assert "there is no endpoint" in run(rollback, "cells", code=1).output
-    deploy()
-    assert "one configuration only" in run(rollback, "cells", code=1).output
 
 
 def test_nothing_to_show_or_delete(cloud):
@@ -251,8 +183,7 @@ def test_deletion_asks(cloud, deploy):
 
 def test_deletion_of_images_artifacts_and_logs(cloud, deploy):
     deploy()
-    cloud.aws("ecr").create_repository(repositoryName="unet")
-    cloud.aws("logs").create_log_group(logGroupName=deployment.log_group("cells"))
+    cloud.aws("logs").create_log_group(logGroupName=of_endpoint("cells"))
     options = ("--images", "unet", "--artifacts", "s3://unet-test/models/", "--logs", "--yes")
     output = run(delete, "cells", *options).output
     assert "object s3://unet-test/models/cells.tar.gz" in output

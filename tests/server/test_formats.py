@@ -149,7 +149,8 @@ def test_parameters_case_and_weights(gray_server):
         ("output=overlay, threshold=0.9", 200),
         ("output=everything", 400),
         ("threshold=2", 400),
-        ("size=9", 400),
+        ("size=9", 200),  # for others
+        ("treshold=0.5", 400),
     ],
 )
 def test_attributes(gray_server, attributes, status):

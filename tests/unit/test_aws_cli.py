@@ -5,27 +5,129 @@ import weakref
 
 import click
 import pytest
+from botocore import exceptions
 from botocore.exceptions import ClientError
 
 from aws.lib.cli import Aws, explain, s3_location
+from aws.lib.errors import with_remedy
+
+IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/unet"
+PASS_ROLE = (
+    "User: arn:aws:iam::123456789012:user/me is not authorized to perform: iam:PassRole on "
+    "resource: arn:aws:iam::123456789012:role/unet-inference because no identity-based policy "
+    "allows the iam:PassRole action"
+)
+LIMIT = (
+    "The account-level service limit 'ml.c5.xlarge for endpoint usage' is 0 Instances, with "
+    "current utilization of 0 Instances and a request delta of 1 Instances. Please use AWS Service "
+    "Quotas to request an increase for this quota"
+)
+ASSUME = (
+    "Could not assume role arn:aws:iam::123456789012:role/x. Please ensure that the role exists "
+    "and allows principal 'sagemaker.amazonaws.com' to assume the role"
+)
+MODEL_DATA = (
+    "Could not access model data at s3://bucket/models/m.tar.gz. Please ensure that the role "
+    '"arn:aws:iam::123456789012:role/x" exists and that its trust relationship policy allows the '
+    'action "sts:AssumeRole" for the service principal "sagemaker.amazonaws.com". Also ensure that '
+    'the role has "s3:GetObject" permissions and that the object is located in eu-central-1'
+)
+GRANT = (
+    f"The repository of your image {IMAGE} does not grant ecr:GetDownloadUrlForLayer, "
+    "ecr:BatchGetImage, ecr:BatchCheckLayerAvailability permission to sagemaker.amazonaws.com"
+)
 
 
 @pytest.mark.parametrize(
-    ("code", "message", "remedy"),
+    ("operation", "code", "message", "remedy"),
     [
-        ("ThrottlingException", "Rate exceeded", "run this again"),
-        ("ResourceLimitExceeded", "ml.c5.xlarge for endpoint usage is 0", "Service Quotas"),
-        ("ExpiredTokenException", "expired", "renew"),
-        ("ValidationException", "Cannot create already existing endpoint", "another --name"),
-        ("ValidationException", 'Could not find model "x"', "scripts/aws/status.py"),
-        ("ValidationException", "Requested image x not found", "build_and_push.sh"),
+        ("CreateModel", "ThrottlingException", "Rate exceeded", "run this again"),
+        ("CreateEndpoint", "ResourceLimitExceeded", LIMIT, "Service Quotas"),
+        ("GetCallerIdentity", "ExpiredToken", "The security token is expired", "aws sso login"),
+        ("ListTags", "ExpiredTokenException", "expired", "have expired"),
+        ("ListTags", "UnrecognizedClientException", "The token is invalid", "switched on"),
+        ("ListTags", "InvalidClientTokenId", "invalid", "does not know this access key"),
+        ("ListTags", "SignatureDoesNotMatch", "x", "clock is wrong"),
+        ("CreateModel", "AccessDeniedException", PASS_ROLE, "hand over this role"),
+        ("CreateModel", "AccessDeniedException", "not authorized", "deployer-policy.json"),
+        ("InvokeEndpoint", "AccessDeniedException", "not authorized", "invoker-policy.json"),
+        ("CreateModel", "AccessDeniedException", "perform: kms:CreateGrant on", "kms.json"),
+        ("CreateModel", "ValidationException", ASSUME, "trust-policy.json"),
+        ("CreateModel", "ValidationException", MODEL_DATA, "execution-role.json"),
+        ("CreateModel", "ValidationException", GRANT, "execution-role.json"),
+        ("CreateModel", "ValidationException", f"Requested image {IMAGE} not found", "push.sh"),
+        ("DescribeImages", "RepositoryNotFoundException", "The repository …", "push.sh"),
+        ("DescribeImages", "ImageNotFoundException", "The image with …", "push.sh"),
+        ("UpdateEndpoint", "ValidationException", "Cannot update in-progress endpoint x", "wait"),
+        ("CreateEndpoint", "ValidationException", "Cannot create already existing", "--name"),
+        ("DescribeModel", "ValidationException", 'Could not find model "x"', "status.py"),
+        ("HeadObject", "404", "Not Found", "package.py"),
+        ("HeadObject", "403", "Forbidden", "name of the bucket"),
+        ("HeadBucket", "404", "Not Found", "aws s3 mb"),
     ],
 )
-def test_errors_have_a_remedy(code, message, remedy):
+def test_errors_have_a_remedy(operation, code, message, remedy):
     error = {"Error": {"Code": code, "Message": message}}
-    text = explain(ClientError(error, "CreateEndpoint"))
-    assert remedy in text
+    text = explain(ClientError(error, operation))
+    assert text.startswith(f"{operation}: {code}: {message}")
+    assert remedy in text.removeprefix(message)
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("exception", "remedy"),
+    [
+        (exceptions.NoCredentialsError(), "aws configure"),
+        (exceptions.ProfileNotFound(profile="x"), "list-profiles"),
+        (exceptions.NoRegionError(), "--region"),
+        (exceptions.InvalidRegionError(region_name="eu central"), "eu-central-1"),
+        (exceptions.SSOTokenLoadError(error_msg="Token for x does not exist"), "aws sso login"),
+        (exceptions.UnauthorizedSSOTokenError(), "aws sso login"),
+        (exceptions.TokenRetrievalError(provider="sso", error_msg="x"), "aws sso login"),
+        (exceptions.EndpointConnectionError(endpoint_url="https://x"), "check the network"),
+    ],
+)
+def test_errors_before_any_request_have_a_remedy(exception, remedy):
+    assert remedy in explain(exception)
+
+
+@pytest.mark.parametrize(
+    ("reason", "remedy"),
+    [
+        ("Unable to provision requested ML compute capacity due to "
+         "InsufficientInstanceCapacity error", "another --instance-type"),
+        ("The primary container for production variant AllTraffic did not pass the ping health "
+         "check. Please check CloudWatch logs for this endpoint", "--health-timeout"),
+        (MODEL_DATA, "execution-role.json"),
+        (GRANT, "execution-role.json"),
+    ],
+)  # fmt: skip
+def test_reasons_of_a_failure_have_a_remedy(reason, remedy):
+    assert remedy in with_remedy(f"cells does not serve cells-1: {reason}")
+
+
+def test_what_is_unknown_has_no_remedy():
+    assert with_remedy("something  else.") == "something else"
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (
+            '{"code": 400, "message": "a  page does not exist; quota"}',
+            "a  page does not exist; quota",
+        ),
+        ("what code  of the user's says", "what code  of the user's says"),
+    ],
+)
+def test_what_the_container_says_is_shown_as_it_was(message, shown):
+    """It is no message of AWS, even where it sounds like one."""
+    error = {
+        "Error": {"Code": "ModelError", "Message": f"Received client error (400): {message}"},
+        "OriginalStatusCode": 400,
+        "OriginalMessage": message,
+    }
+    assert explain(ClientError(error, "InvokeEndpoint")) == f"400: {shown}"
 
 
 def test_places_in_s3():

@@ -15,6 +15,13 @@ def test_pixel_size(unit, factor):
 
 
 @pytest.mark.parametrize(
+    ("size", "unit"), [(1 / 72, "inch"), (1 / 300, "inch"), (1 / 3780, "m"), (2.54 / 96, "cm")]
+)
+def test_dots_per_inch_are_no_size_of_a_sample(size, unit):
+    assert Calibration(x=size, y=size, unit=unit).pixel_size is None
+
+
+@pytest.mark.parametrize(
     "calibration",
     [UNKNOWN, Calibration(x=1, y=1), Calibration(x=1, unit="µm"), Calibration(x=1, y=1, unit="el")],
 )

@@ -5,16 +5,24 @@ import botocore.validate
 import pytest
 from botocore import xform_name
 
-from aws import deploy, transform
-from aws.lib.deployment import Deployment, is_of
+from aws import deploy
+from aws.lib.batch import Batch
+from aws.lib.deployment import Deployment
+from aws.lib.names import is_of
 from support.commands import run
 
 VARIANTS = {
     "plain": {},
     "scaled": {"max_instances": 3},
+    "scaled by invocations": {"max_instances": 3, "invocations_per_instance": 70},
     "serverless": {"serverless": (4096, 5)},
+    "provisioned": {"serverless": (4096, 5), "provisioned": 1, "max_provisioned": 4},
     "async": {"async_output": "s3://bucket/answers"},
-    "multi-model": {"multi_model": True},
+    "async, scaled": {"async_output": "s3://bucket/answers", "max_instances": 4},
+    "multi-model": {"multi_model": True, "max_instances": 2},
+    "random": {"routing": "random"},
+    "own alarms": {"own_alarms": ("mine",), "alarm_errors": 5, "alarm_latency": 2.5},
+    "no alarms": {"no_alarms": True},
     "everything": {
         "environment": {"A": "1"},
         "data_capture": "s3://bucket/captured",
@@ -29,7 +37,17 @@ VARIANTS = {
     "linear": {"strategy": ("linear", 25)},
     "rolling": {"strategy": ("rolling", 25)},
 }
-NEEDED = ("--name", "cells", "--image", "image", "--model", "s3://bucket/key", "--role", "role")
+ROLE = "arn:aws:iam::123456789012:role/unet-inference"
+NEEDED = (
+    "--name",
+    "cells",
+    "--image",
+    "image",
+    "--model",
+    "s3://bucket/models/key",
+    "--role",
+    ROLE,
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,18 +75,12 @@ def test_requests_are_valid(validate, options):
 
 @pytest.mark.parametrize("accept", [None, "image/tiff"])
 def test_the_request_of_a_transform_job_is_valid(validate, accept):
-    request = transform.request(
-        "job",
-        "model",
-        "s3://bucket/sections/",
-        "s3://bucket/masks/",
-        content_type="image/png",
-        accept=accept,
-        instance_type="ml.c5.xlarge",
-        instances=2,
-    )
+    images = {"a.png": 30_000_000, "b.tif": 1}
+    batch = Batch("job", "s3://bucket/images/", "s3://bucket/masks", images, 0)
+    request = batch.request("model", "application/x-image", accept, "ml.c5.xlarge", 2, [])
     validate("sagemaker", "create_transform_job", request)
     assert request["TransformOutput"].get("Accept") == accept
+    assert (request["MaxPayloadInMB"], request["MaxConcurrentTransforms"]) == (30, 3)
 
 
 def test_names_follow_the_content():
@@ -89,18 +101,22 @@ def test_names_tell_whose_they_are():
     assert not is_of("cell", name)
 
 
+def test_the_bytes_of_an_artifact_are_in_the_names():
+    one = Deployment("cells", "image", "s3://bucket/key", "role", artifact="an etag")
+    other = Deployment("cells", "image", "s3://bucket/key", "role", artifact="another one")
+    assert one.model_name != other.model_name
+    assert one.config_name != other.config_name
+    assert "an etag" not in str(one.create_model())
+
+
 @pytest.mark.parametrize(
-    ("options", "strategy"),
-    [
-        ((), "ALL_AT_ONCE"),
-        (("--all-at-once",), "ALL_AT_ONCE"),
-        (("--canary", "10"), "CANARY"),
-        (("--linear", "25"), "LINEAR"),
-    ],
+    ("strategy", "kind"),
+    [("all-at-once", "ALL_AT_ONCE"), ("canary", "CANARY"), ("linear", "LINEAR")],
 )
-def test_strategies(options, strategy):
-    printed = run(deploy, *NEEDED, *options, "--dry-run").stdout
-    assert f'"Type": "{strategy}"' in printed
+def test_strategies(strategy, kind):
+    deployment = Deployment("cells", "image", "s3://bucket/key", "role", strategy=(strategy, 10))
+    how = deployment.update_endpoint().parameters["DeploymentConfig"]
+    assert how["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]["Type"] == kind
 
 
 @pytest.mark.parametrize(
@@ -109,12 +125,33 @@ def test_strategies(options, strategy):
         (["--instance-type", "ml.g5.xlarge"], "may be costly; add --yes"),
         (["--max-instances", "5"], "may be costly; add --yes"),
         (["--instances", "9"], "may be costly; add --yes"),
+        (["--canary", "10"], "needs two instances or more"),
+        (["--linear", "10"], "needs two instances or more"),
+        (["--rolling", "10"], "needs two instances or more"),
         (["--canary", "10", "--linear", "20"], "one of"),
         (["--canary", "10", "--all-at-once"], "one of"),
         (["--serverless", "1000:5"], "steps of 1024"),
         (["--serverless", "4096:201"], "concurrency up to 200"),
         (["--serverless", "4096:5", "--multi-model"], "no --multi-model"),
         (["--serverless", "4096:5", "--max-instances", "2"], "no --max-instances"),
+        (["--serverless", "4096:5", "--canary", "10"], "no --canary"),
+        (["--serverless", "4096:5", "--alarm", "mine"], "no --alarm"),
+        (["--serverless", "4096:5", "--provisioned", "6"], "more than the concurrency, 5"),
+        (["--serverless", "4096:5", "--max-provisioned", "4"], "needs --provisioned"),
+        (["--provisioned", "2"], "only --serverless endpoints have --provisioned"),
+        (["--alarm", "mine", "--no-alarms"], "leave one out"),
+        ([f"--alarm=alarm-{n}" for n in range(9)], "SageMaker takes 10 at most"),
+        (["--no-scaling", "--max-instances", "2"], "leave one out"),
+        (["--concurrency-per-instance", "2"], "needs --max-instances"),
+        (["--max-instances", "2", "--min-instances", "0"], "is for --async"),
+        (["--max-instances", "2", "--backlog-per-instance", "3"], "not for a real-time endpoint"),
+        (
+            ["--max-instances=2", "--async=s3://bucket/answers", "--invocations-per-instance=3"],
+            "not for an asynchronous endpoint; it has --backlog-per-instance",
+        ),
+        (["--async", "s3://bucket/models/answers/"], "lies among the models"),
+        (["--data-capture", "s3://bucket/models"], "lies among the models"),
+        (["--role", "unet-inference"], "must be an ARN"),
         (["--vpc", "vpc-1"], "subnet-…"),
         (["--env", "A"], "KEY=VALUE"),
         (["--model", "bucket/key"], "s3://bucket/key"),

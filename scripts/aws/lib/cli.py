@@ -14,42 +14,9 @@ from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 
-REMEDIES = (  # pattern in the code or text of an error -> what to do; the first match counts
-    (r"NoCredentials|PartialCredentials|Unable to locate credentials",
-     "run `aws configure`, or set AWS_PROFILE"),
-    (r"NoRegion|must specify a region", "set AWS_REGION, or give --region"),
-    (r"ExpiredToken|InvalidClientTokenId|UnrecognizedClient|SignatureDoesNotMatch",
-     "renew your credentials: `aws sso login` or `aws configure`"),
-    (r"AccessDenied|Unauthorized|not authorized",
-     "attach scripts/aws/policies/deployer-policy.json to whoever runs this; "
-     "check the role given with --role"),
-    (r"Throttl|TooManyRequests|Rate exceeded",
-     "wait a minute and run this again: it goes on where it stopped"),
-    (r"ResourceLimitExceeded|LimitExceeded|[Qq]uota",
-     "ask for more in the console of Service Quotas, or take another --instance-type"),
-    (r"(?i)image.*(not found|not exist|could not find)|repository.*not exist",
-     "push the image first: scripts/aws/build_and_push.sh"),
-    (r"(?i)model data|NoSuchKey|NoSuchBucket|Not Found",
-     "upload the artifact first: scripts/aws/package.py MODEL --output s3://…"),
-    (r"(?i)already exist|Cannot create",
-     "take another --name, or scripts/aws/delete.py the old one"),
-    (r"(?i)could not find|does not exist|NotFound",
-     "scripts/aws/status.py NAME shows what there is"),
-    (r"EndpointConnection|ConnectTimeout|Could not connect", "check the network and AWS_REGION"),
-)  # fmt: skip
-
-
-def explain(exception: Exception) -> str:
-    """One line for an error of AWS, with the remedy."""
-    if isinstance(exception, ClientError):
-        error = exception.response["Error"]
-        what = f"{exception.operation_name}: {error.get('Code')}: {error.get('Message')}"
-    else:
-        what = f"{type(exception).__name__}: {exception}"
-    what = " ".join(what.split()).rstrip(".")
-    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, what)), "")
-    return f"{what}; {remedy}" if remedy else what
+from aws.lib.errors import explain
 
 
 class AwsCommand(click.Command):
@@ -58,7 +25,7 @@ class AwsCommand(click.Command):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (BotoCoreError, ClientError, Boto3Error) as exc:
+        except (BotoCoreError, ClientError, Boto3Error, ResponseParserError) as exc:
             raise click.ClickException(explain(exc)) from exc
 
 
@@ -152,20 +119,6 @@ class StatusLine:
     def end(self) -> None:
         if sys.stderr.isatty():
             click.echo(err=True)
-
-
-def last_log_lines(aws: Aws, group: str, count: int = 15) -> list[str]:
-    """The newest lines of a log group; none where there is none, or we may not look."""
-    try:
-        streams = aws("logs").describe_log_streams(
-            logGroupName=group, orderBy="LastEventTime", descending=True, limit=1
-        )["logStreams"]
-        events = aws("logs").get_log_events(
-            logGroupName=group, logStreamName=streams[0]["logStreamName"], limit=count
-        )["events"]
-    except (ClientError, IndexError):
-        return []
-    return [event["message"].rstrip() for event in events]
 
 
 def pages(client: Any, operation: str, key: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -4,57 +4,50 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConf
 https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html
 """
 
-import hashlib
-import json
-import re
-import shlex
 from dataclasses import dataclass, field
 from typing import Any
 
-VARIANT = "AllTraffic"
-TAG = "unet-inference:endpoint"
-HASH_LENGTH = 10
+from aws.lib import alarms, scaling
+from aws.lib.calls import Call, tag_list
+from aws.lib.names import TAG, VARIANT, version
+from aws.lib.scaling import Scaling
+
 STARTUP_SECONDS = 300  # for the health check, and as much to load the artifact
-BAKE_SECONDS = 300  # between two steps of an update, and before the old fleet goes
-STEP_SIZES = {"canary": "CanarySize", "linear": "LinearStepSize"}
-LATENCY_MICROSECONDS = 30_000_000  # p99 of the model; half of what SageMaker lets a request take
-
-
-@dataclass(frozen=True)
-class Call:
-    """One request to AWS."""
-
-    service: str
-    operation: str
-    parameters: dict[str, Any]
-
-    def run(self, aws: Any) -> dict[str, Any]:
-        return getattr(aws(self.service), self.operation)(**self.parameters)
-
-    def as_cli(self) -> str:
-        """The same request as a line for the AWS CLI."""
-        name = self.operation.replace("_", "-")
-        text = shlex.quote(json.dumps(self.parameters))
-        return f"aws {self.service} {name} --cli-input-json {text}"
+LATENCY_SECONDS = 30.0  # p99 of the model; half of what SageMaker lets a request take
+ROUTING = {"least-outstanding": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """What is to be deployed; the options of deploy.py."""
+    """What is to be deployed; the options of deploy.py, and what they were found to mean.
+
+    Attributes:
+        image: by its digest, once ``sources.resolve`` has looked it up.
+        artifact: what S3 says of the bytes of the artifact, a version or an ETag; "": not known. It
+            is in the hash of the names: other bytes below the same key are another version.
+    """
 
     name: str
     image: str
     model_data: str
     role: str
+    artifact: str = ""
     instance_type: str = "ml.c5.xlarge"
     instances: int = 1
+    min_instances: int | None = None
     max_instances: int | None = None
-    invocations_per_instance: int = 100  # a minute
+    concurrency_per_instance: int | None = None
+    invocations_per_instance: int | None = None  # a minute
+    backlog_per_instance: int | None = None
+    no_scaling: bool = False
     serverless: tuple[int, int] | None = None  # megabytes of memory, concurrent requests
+    provisioned: int | None = None  # of these concurrent requests, always warm
+    max_provisioned: int | None = None
     async_output: str | None = None
     multi_model: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     variant_weight: float = 1.0
+    routing: str = "least-outstanding"
     data_capture: str | None = None
     subnets: tuple[str, ...] = ()
     security_groups: tuple[str, ...] = ()
@@ -63,30 +56,32 @@ class Deployment:
     tags: dict[str, str] = field(default_factory=dict)
     health_timeout: int = STARTUP_SECONDS
     strategy: tuple[str, int] = ("all-at-once", 100)  # or canary, linear, rolling; percent
+    own_alarms: tuple[str, ...] = ()  # names of alarms that exist
+    no_alarms: bool = False
+    alarm_errors: int = 1  # answers of 5xx in a minute
+    alarm_latency: float | None = None  # seconds, p99
 
     # --- names: those of model and config say what is in them
 
     @property
     def model_name(self) -> str:
-        return self._named(self._model())
+        content = self._model()
+        return version(
+            self.name, content | {"Artifact": self.artifact} if self.artifact else content
+        )
 
     @property
     def config_name(self) -> str:
-        return self._named(self._config())
-
-    def _named(self, content: dict[str, Any]) -> str:
-        text = json.dumps(content, sort_keys=True)
-        return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:HASH_LENGTH]}"
+        return version(self.name, self._config())
 
     @property
-    def _tags(self) -> list[dict[str, str]]:
-        tags = self.tags | {TAG: self.name}
-        return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
+    def all_tags(self) -> dict[str, str]:
+        return self.tags | {TAG: self.name}
 
     # --- model, config, endpoint
 
     def create_model(self) -> Call:
-        named = {"ModelName": self.model_name, "Tags": self._tags}
+        named = {"ModelName": self.model_name, "Tags": tag_list(self.all_tags)}
         return Call("sagemaker", "create_model", named | self._model())
 
     def _model(self) -> dict[str, Any]:
@@ -110,7 +105,7 @@ class Deployment:
         return model
 
     def create_config(self) -> Call:
-        named = {"EndpointConfigName": self.config_name, "Tags": self._tags}
+        named = {"EndpointConfigName": self.config_name, "Tags": tag_list(self.all_tags)}
         return Call("sagemaker", "create_endpoint_config", named | self._config())
 
     def _config(self) -> dict[str, Any]:
@@ -136,9 +131,12 @@ class Deployment:
         }
         if self.serverless:
             memory, concurrency = self.serverless
-            return variant | {
-                "ServerlessConfig": {"MemorySizeInMB": memory, "MaxConcurrency": concurrency}
-            }
+            size = {"MemorySizeInMB": memory, "MaxConcurrency": concurrency}
+            if self.provisioned:
+                size["ProvisionedConcurrency"] = self.provisioned
+            return variant | {"ServerlessConfig": size}
+        if not self.async_output and not self.multi_model:  # those are not routed by load
+            variant["RoutingConfig"] = {"RoutingStrategy": ROUTING[self.routing]}
         return variant | {
             "InstanceType": self.instance_type,
             "InitialInstanceCount": self.instances,
@@ -150,127 +148,79 @@ class Deployment:
         parameters = {
             "EndpointName": self.name,
             "EndpointConfigName": self.config_name,
-            "Tags": self._tags,
+            "Tags": tag_list(self.all_tags),
         }
         return Call("sagemaker", "create_endpoint", parameters)
 
-    def update_endpoint(self) -> Call:
-        parameters: dict[str, Any] = {
-            "EndpointName": self.name,
-            "EndpointConfigName": self.config_name,
-        }
-        if self.max_instances:  # keep what autoscaling made of the number of instances
-            parameters["RetainAllVariantProperties"] = True
-            parameters["ExcludeRetainedVariantProperties"] = [
-                {"VariantPropertyType": "DesiredWeight"},
-                {"VariantPropertyType": "DataCaptureConfig"},
-            ]
-        if not self.serverless:
-            parameters["DeploymentConfig"] = self._deployment_config()
-        return Call("sagemaker", "update_endpoint", parameters)
+    def update_endpoint(self, scaled: bool = False) -> Call:
+        """The request that changes an endpoint to this version.
 
-    def _deployment_config(self) -> dict[str, Any]:
-        kind, percent = self.strategy
-        size = {"Type": "CAPACITY_PERCENT", "Value": percent}
-        alarms = [{"AlarmName": call.parameters["AlarmName"]} for call in self.alarms()]
-        rollback = {"AutoRollbackConfiguration": {"Alarms": alarms}}
-        if kind == "rolling":
-            return rollback | {
-                "RollingUpdatePolicy": {
-                    "MaximumBatchSize": size,
-                    "WaitIntervalInSeconds": BAKE_SECONDS,
-                }
-            }
-        routing: dict[str, Any] = {
-            "Type": kind.upper().replace("-", "_"),
-            "WaitIntervalInSeconds": BAKE_SECONDS,
-        }
-        if kind in STEP_SIZES:
-            routing[STEP_SIZES[kind]] = size
-        return rollback | {
-            "BlueGreenUpdatePolicy": {
-                "TrafficRoutingConfiguration": routing,
-                "TerminationWaitInSeconds": 0,
-            }
-        }
+        Args:
+            scaled: autoscaling is at work there, and goes on.
+        """
+        watched = [call.parameters["AlarmName"] for call in self.alarms()]
+        names = [] if self.no_alarms else [*watched, *self.own_alarms]
+        config = None if self.serverless else alarms.deployment_config(self.strategy, names)
+        retain = bool(self.scaling or scaled) and not self.no_scaling
+        return update(self.name, self.config_name, retain, config)
 
     # --- alarms and scaling
 
     def alarms(self) -> list[Call]:
-        return [
-            self._alarm("5xx", "Invocation5XXErrors", 1, Statistic="Sum"),
-            self._alarm("latency", "ModelLatency", LATENCY_MICROSECONDS, ExtendedStatistic="p99"),
-        ]
-
-    def _alarm(self, suffix: str, metric: str, threshold: float, **statistic: str) -> Call:
-        parameters = {
-            "AlarmName": f"{self.name}-{suffix}",
-            "AlarmDescription": f"Rolls an update of the endpoint {self.name} back",
-            "Namespace": "AWS/SageMaker",
-            "MetricName": metric,
-            "Dimensions": [
-                {"Name": "EndpointName", "Value": self.name},
-                {"Name": "VariantName", "Value": VARIANT},
-            ],
-            "Period": 60,
-            "EvaluationPeriods": 1,
-            "Threshold": float(threshold),
-            "ComparisonOperator": "GreaterThanOrEqualToThreshold",
-            "TreatMissingData": "notBreaching",
-            "Tags": self._tags,
-        }
-        return Call("cloudwatch", "put_metric_alarm", parameters | statistic)
-
-    def scaling(self) -> list[Call]:
-        """Target tracking on invocations per instance; none where nothing is to scale."""
-        if not self.max_instances:
+        """Those on this version; none where SageMaker does not look at them."""
+        if self.no_alarms or self.serverless:
             return []
-        tracking = {
-            "TargetValue": float(self.invocations_per_instance),
-            "PredefinedMetricSpecification": {
-                "PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"
-            },
-            "ScaleOutCooldown": 60,
-            "ScaleInCooldown": 300,
-        }
-        limits = {"MinCapacity": self.instances, "MaxCapacity": self.max_instances}
-        policy = {
-            "PolicyName": f"{self.name}-invocations",
-            "PolicyType": "TargetTrackingScaling",
-            "TargetTrackingScalingPolicyConfiguration": tracking,
-        }
-        target = scaling_target(self.name)
-        service = "application-autoscaling"
-        return [
-            Call(service, "register_scalable_target", target | limits),
-            Call(service, "put_scaling_policy", target | policy),
-        ]
+        latency = self.alarm_latency
+        if latency is None and not self.async_output:  # asynchronous answers take minutes
+            latency = LATENCY_SECONDS
+        return alarms.of_version(
+            self.name, self.config_name, self.alarm_errors, latency, self.all_tags
+        )
+
+    @property
+    def scaling(self) -> Scaling | None:
+        """How the endpoint is to be scaled; None: nothing is asked for."""
+        if self.serverless:
+            if not self.max_provisioned:
+                return None
+            low, high = self.provisioned or 1, self.max_provisioned
+            return Scaling("utilization", scaling.UTILIZATION, low, high)
+        if not self.max_instances:
+            return None
+        if self.async_output:
+            backlog = self.backlog_per_instance or scaling.BACKLOG
+            return Scaling("backlog", backlog, self.min_instances or 0, self.max_instances)
+        low, high = self.min_instances or self.instances, self.max_instances
+        if self.invocations_per_instance or self.multi_model:
+            invocations = self.invocations_per_instance or scaling.INVOCATIONS
+            return Scaling("invocations", invocations, low, high)
+        at_once = self.concurrency_per_instance or scaling.CONCURRENCY
+        return Scaling("concurrency", at_once, low, high)
 
     def calls(self) -> list[Call]:
         """Every request of a first deployment, in order; an update has update_endpoint instead."""
-        return [
-            self.create_model(),
-            self.create_config(),
-            *self.alarms(),
-            self.create_endpoint(),
-            *self.scaling(),
+        calls = [self.create_model(), self.create_config(), *self.alarms(), self.create_endpoint()]
+        if self.scaling:
+            calls += self.scaling.calls(self.name)
+            if self.scaling.wakes:
+                calls.append(scaling.wake_alarm(self.name, scaling.POLICY_ARN, self.all_tags))
+        return calls
+
+
+def update(name: str, config: str, retain: bool, deployment_config: dict[str, Any] | None) -> Call:
+    """The request that changes an endpoint to a config.
+
+    Args:
+        retain: keep what autoscaling made of the number of instances.
+        deployment_config: how; None: as SageMaker does it.
+    """
+    parameters: dict[str, Any] = {"EndpointName": name, "EndpointConfigName": config}
+    if retain:
+        parameters["RetainAllVariantProperties"] = True
+        parameters["ExcludeRetainedVariantProperties"] = [
+            {"VariantPropertyType": "DesiredWeight"},
+            {"VariantPropertyType": "DataCaptureConfig"},
         ]
-
-
-def scaling_target(name: str) -> dict[str, str]:
-    """How Application Auto Scaling names the variant of an endpoint."""
-    return {
-        "ServiceNamespace": "sagemaker",
-        "ResourceId": f"endpoint/{name}/variant/{VARIANT}",
-        "ScalableDimension": "sagemaker:variant:DesiredInstanceCount",
-    }
-
-
-def is_of(name: str, candidate: str) -> bool:
-    """Whether a model or config is a version of the endpoint ``name``."""
-    return bool(re.fullmatch(rf"{re.escape(name)}-[0-9a-f]{{{HASH_LENGTH}}}", candidate))
-
-
-def log_group(name: str) -> str:
-    """Where SageMaker writes the logs of an endpoint."""
-    return f"/aws/sagemaker/Endpoints/{name}"
+    if deployment_config:
+        parameters["DeploymentConfig"] = deployment_config
+    return Call("sagemaker", "update_endpoint", parameters)

@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
+from aws.lib import scaling
 from aws.lib.cli import s3_location
-from aws.lib.deployment import STARTUP_SECONDS, Deployment
+from aws.lib.deployment import LATENCY_SECONDS, ROUTING, STARTUP_SECONDS, Deployment
 
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,51}")  # 63 characters with the hash
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
 SERVERLESS_MEMORY_MB = range(1024, 6145, 1024)
 SERVERLESS_CONCURRENCY = range(1, 201)
 
@@ -25,6 +27,12 @@ def _name(ctx: click.Context, option: click.Parameter, value: str) -> str:
 def _location(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
     if value:
         s3_location(value)
+    return value
+
+
+def _role(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    if not ROLE.fullmatch(value):
+        raise click.BadParameter(f"{value!r} must be an ARN: arn:aws:iam::123456789012:role/NAME")
     return value
 
 
@@ -79,7 +87,7 @@ def _group(*options: Decorator) -> Decorator:
 
 WHAT = _group(
     click.option("--name", required=True, callback=_name, help="of the endpoint"),
-    click.option("--image", required=True, help="in ECR, best by digest"),
+    click.option("--image", required=True, help="in ECR; a tag means the digest that it has now"),
     click.option(
         "--model",
         "model_data",
@@ -87,24 +95,51 @@ WHAT = _group(
         callback=_location,
         help="model.tar.gz in S3; with --multi-model the prefix of many",
     ),
-    click.option("--role", required=True, help="ARN of the execution role"),
+    click.option("--role", required=True, callback=_role, help="ARN of the execution role"),
 )
 MACHINES = _group(
     click.option("--instance-type", default=Deployment.instance_type, show_default=True),
     click.option("--instances", type=click.IntRange(1), default=1, show_default=True),
     click.option(
-        "--max-instances", type=click.IntRange(2), help="scale from --instances up to this"
+        "--routing",
+        type=click.Choice(list(ROUTING)),
+        default=Deployment.routing,
+        show_default=True,
+        help="which instance gets a request",
+    ),
+)
+SCALING = _group(
+    click.option("--max-instances", type=click.IntRange(1), help="begin autoscaling, up to this"),
+    click.option(
+        "--min-instances",
+        type=click.IntRange(0),
+        help="down to this; default: --instances, with --async none",
+    ),
+    click.option(
+        "--concurrency-per-instance",
+        type=click.IntRange(1),
+        help=f"requests at once; scaling keeps it there; default: {scaling.CONCURRENCY}",
     ),
     click.option(
         "--invocations-per-instance",
         type=click.IntRange(1),
-        show_default=True,
-        default=Deployment.invocations_per_instance,
-        help="a minute; scaling keeps it there",
+        help=f"scale by these a minute instead; with --multi-model: {scaling.INVOCATIONS}",
     ),
+    click.option(
+        "--backlog-per-instance",
+        type=click.IntRange(1),
+        help=f"with --async: requests that wait; default: {scaling.BACKLOG}",
+    ),
+    click.option("--no-scaling", is_flag=True, help="end the autoscaling that there is"),
 )
 KIND = _group(
     click.option("--serverless", callback=_serverless, metavar="MEMORY_MB:CONCURRENCY"),
+    click.option(
+        "--provisioned",
+        type=click.IntRange(1, 200),
+        help="of the serverless concurrency, what is kept warm",
+    ),
+    click.option("--max-provisioned", type=click.IntRange(1, 200), help="scale it up to this"),
     click.option(
         "--async",
         "async_output",
@@ -145,4 +180,26 @@ STRATEGY = _group(
         help="replace instances in batches, without a second fleet",
     ),
     click.option("--all-at-once", is_flag=True, help="the default"),
+)
+ALARMS = _group(
+    click.option(
+        "--alarm",
+        "own_alarms",
+        multiple=True,
+        metavar="NAME",
+        help="one of yours that rolls an update back, too; may be repeated",
+    ),
+    click.option("--no-alarms", is_flag=True, help="nothing rolls an update back"),
+    click.option(
+        "--alarm-errors",
+        type=click.IntRange(1),
+        default=Deployment.alarm_errors,
+        show_default=True,
+        help="5xx answers in a minute that are too many",
+    ),
+    click.option(
+        "--alarm-latency",
+        type=click.FloatRange(0, min_open=True),
+        help=f"seconds, p99, that are too long; default: {LATENCY_SECONDS:g}, with --async any",
+    ),
 )

@@ -10,7 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.lib.cli import Aws, explain, s3_location
 
-PICTURES = "image/png, image/tiff;q=0.9"  # TIFF where one plane does not hold it
+# TIFF where one plane does not hold it; the others where no picture does
+ACCEPT = "image/png, image/tiff;q=0.9, application/geo+json;q=0.8, text/csv;q=0.7"
 ATTRIBUTES = "X-Amzn-SageMaker-Custom-Attributes"
 TIMEOUT_SECONDS = 600
 BUSY_CODES = {"ThrottlingException", "ServiceUnavailable", "ModelNotReadyException"}
@@ -45,7 +46,7 @@ class HttpServer:
         self._url = url.rstrip("/") + path
 
     def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
-        headers = {"Content-Type": content_type, "Accept": PICTURES, ATTRIBUTES: attributes}
+        headers = {"Content-Type": content_type, "Accept": ACCEPT, ATTRIBUTES: attributes}
         try:
             answer = requests.post(self._url, body, headers=headers, timeout=TIMEOUT_SECONDS)
         except requests.ConnectTimeout as exc:
@@ -91,7 +92,7 @@ class Endpoint:
                 **self._where,
                 Body=body,
                 ContentType=content_type,
-                Accept=PICTURES,
+                Accept=ACCEPT,
                 CustomAttributes=attributes,
             )
             return answer["Body"].read(), answer["ContentType"]
@@ -124,7 +125,7 @@ class AsyncEndpoint:
                 EndpointName=self._name,
                 InputLocation=f"s3://{self._bucket}/{key}",
                 ContentType=content_type,
-                Accept=PICTURES,
+                Accept=ACCEPT,
                 CustomAttributes=attributes,
             )
             return self._await(accepted["OutputLocation"], accepted.get("FailureLocation"))

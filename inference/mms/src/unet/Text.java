@@ -9,7 +9,7 @@ final class Text {
 
     /** The text, cut where it is long, with a question mark for what cannot be printed. */
     static String shorten(String text) {
-        String shown = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "…";
+        String shown = text.length() <= LONGEST ? text : text.substring(0, LONGEST) + "\u2026";
         return shown.replaceAll("\\p{Cntrl}", "?");
     }
 
