@@ -50,15 +50,21 @@ class Calibration:
     program: str = ""
 
     @property
-    def pixel_size(self) -> tuple[float, float] | None:
-        """The height and the width of a pixel in micrometers; None where they are not known, or
-        are those of a screen or a printer."""
+    def micrometers(self) -> tuple[float, float] | None:
+        """The height and the width of a pixel, as the file tells them; None where it does not."""
         factor = MICROMETERS.get(self.unit.lower())
-        if factor is None or self.x is None or self.y is None:
+        if factor is None or not self.x or not self.y:
             return None
-        height, width = self.y * factor, self.x * factor
-        of_print = any(abs(INCH / width - dots) < dots / 1000 for dots in DOTS_PER_INCH)
-        return None if of_print else (height, width)
+        return self.y * factor, self.x * factor
+
+    @property
+    def pixel_size(self) -> tuple[float, float] | None:
+        """The same of the sample that is seen; None also of sizes of a screen or a printer."""
+        if self.micrometers is None:
+            return None
+        dots_per_inch = INCH / self.micrometers[1]
+        of_print = any(abs(dots_per_inch - dots) < dots / 1000 for dots in DOTS_PER_INCH)
+        return None if of_print else self.micrometers
 
 
 UNKNOWN = Calibration()

@@ -1,6 +1,7 @@
 """Encoding: every format that is written, and what is answered where the client has no wish."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from segmentation.answers import (
     Probability,
     Table,
 )
+from segmentation.calibration import Calibration
 from segmentation.errors import NotAcceptable
 from segmentation.images import from_array
 from segmentation.wire.encoding import encode, output_of
@@ -49,6 +51,32 @@ def test_one_mask(media_type):
     body, found = encode(prediction(MASK[None]), media_type)
     assert found == media_type
     np.testing.assert_array_equal(read(body, media_type), MASK)
+
+
+@pytest.mark.parametrize(
+    ("calibration", "dots"),
+    [
+        (Calibration(x=0.5, y=0.25, unit="µm"), (50_800, 101_600)),
+        (Calibration(x=1e-3, y=1e-3, unit="inch"), (1000, 1000)),
+        (Calibration(x=1e-9, y=1e-9, unit="µm"), None),
+        (Calibration(x=0.5, y=0.5), None),
+    ],
+)
+def test_the_size_of_a_pixel_goes_into_a_png(calibration, dots):
+    made = prediction(MASK[None])
+    made = replace(made, images=replace(made.images, calibration=calibration))
+    with Image.open(io.BytesIO(encode(made, PNG)[0])) as image:
+        assert image.info.get("dpi") == (dots and pytest.approx(dots, rel=1e-5))
+        np.testing.assert_array_equal(np.asarray(image), MASK)
+
+
+def test_a_jpeg_says_a_size_that_it_can_hold():
+    for size, dots in ((25.4, 1000), (0.1, None)):
+        made = prediction(MASK[None])
+        calibration = Calibration(x=size, y=size, unit="µm")
+        made = replace(made, images=replace(made.images, calibration=calibration))
+        with Image.open(io.BytesIO(encode(made, JPEG)[0])) as image:
+            assert image.info.get("dpi") == (dots and (dots, dots))
 
 
 @pytest.mark.parametrize("media_type", [JSON, JSONLINES, NPY, NPZ, TIFF])

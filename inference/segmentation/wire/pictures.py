@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from ..answers import Prediction
+from ..calibration import INCH, Calibration
 from ..errors import NotAcceptable, RequestError
 from ..images import Images, times
 from . import jpeg, media_types, pillow, png
@@ -24,14 +25,13 @@ class Picture(Format):
     """A format that Pillow reads and writes; its name is Pillow's.
 
     Attributes:
-        largest: the value of white. Probabilities, 0–1, are spread over 0 to it, unless the format
-            holds floats.
-        floats: whether it holds float32.
+        largest: the value of white; probabilities, 0–1, are spread over 0 to it.
+        most_dots_per_inch: the smallest size of a pixel that it can say.
     """
 
     picture = True
     largest: ClassVar[int]
-    floats: ClassVar[bool] = False
+    most_dots_per_inch: ClassVar[float] = 65_535  # of 16 bits, as of JPEG
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
         check_begins(body, self.media_type, [self])
@@ -42,7 +42,8 @@ class Picture(Format):
         first, *others = (self._image(plane, prediction) for plane in planes)
         file = io.BytesIO()
         try:
-            first.save(file, self.name, **self._save_options(planes, others))
+            options = self._save_options(planes, others)
+            first.save(file, self.name, **options, **self._dots(prediction.images.calibration))
         except (OSError, ValueError) as exc:
             raise NotAcceptable(
                 f"{self.media_type} cannot hold {times(planes.shape[1:])} pixels: {exc}; accept "
@@ -52,10 +53,19 @@ class Picture(Format):
 
     def _stored(self, planes: np.ndarray) -> np.ndarray:
         """Planes as the format stores them: float32 0–1 may become whole numbers."""
-        if planes.dtype.kind != "f" or self.floats:
+        if planes.dtype.kind != "f":
             return planes
         whole = np.rint(planes.clip(0, 1) * self.largest)  # else what is outside would wrap
         return whole.astype(np.min_scalar_type(self.largest))
+
+    def _dots(self, calibration: Calibration) -> dict[str, tuple[float, float]]:
+        """Pillow's option for the size of a pixel, where it is known and the format can say it."""
+        if calibration.micrometers is None:
+            return {}
+        height, width = calibration.micrometers
+        dots_per_inch = (INCH / width, INCH / height)
+        fits = all(1 <= dots <= self.most_dots_per_inch for dots in dots_per_inch)
+        return {"dpi": dots_per_inch} if fits else {}
 
     def _image(self, plane: np.ndarray, prediction: Prediction) -> Image.Image:
         return Image.fromarray(plane)
@@ -75,6 +85,7 @@ class Png(Picture):
     many_planes = False
     place = 1
     largest = 65_535
+    most_dots_per_inch = 2**31 * 0.0254  # it counts them per meter, in 31 bits
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
         """Images of any PNG: 16 bits are kept, and the frames of an animation are a stack."""
