@@ -19,7 +19,7 @@ from sagemaker_inference.default_inference_handler import DefaultInferenceHandle
 
 from segmentation.answers import ANSWERS, Prediction
 from segmentation.errors import NotAcceptable, RequestError
-from segmentation.images import Images, as_given
+from segmentation.images import Images, as_given, stored
 from segmentation.networks import calling
 from segmentation.running import returned
 from segmentation.running.deadline import Deadline
@@ -40,7 +40,6 @@ from serving.settings import MEGABYTE, Settings
 logger = logging.getLogger(__name__)
 
 WARMUP_ACCEPT = f"{PNG}, {NPY};q=0.5"  # what is no picture is encoded in another way
-COMPUTING = "computing.lock"  # in the server's folder
 
 
 class UNetInferenceHandler(DefaultInferenceHandler):
@@ -87,8 +86,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             ModelError: the model of the user gives no probabilities.
             OutOfMemory: they need more memory than there is.
         """
-        images = data if isinstance(data, Images) else as_given(np.asarray(data), JSON)
-        wanted = _options(context, images)
+        wanted = _options(context, data if isinstance(data, Images) else None)
+        images = data if isinstance(data, Images) else self._given(data, wanted, context)
         segmenter = self._models.ready(model, _model_dir(context), images, wanted.channels)
         network, spec = segmenter.network, segmenter.spec
         images = images.for_channels(network.channels, wanted.channels)
@@ -119,7 +118,10 @@ class UNetInferenceHandler(DefaultInferenceHandler):
     def _accept(self, context: Any, accept: str | None = None) -> str | None:
         """What the client accepts; where that is anything, what the settings say."""
         wanted = header(context, "accept") if context else accept
-        return self._settings.default_accept if wanted in (None, "", "*/*") else wanted
+        if wanted not in (None, "", "*/*"):
+            return wanted
+        default = self._settings.default_accept
+        return f"{default}, */*;q=0.1" if default else None
 
     def forget_request(self) -> None:
         """Free the images of the request that has been answered."""
@@ -166,13 +168,30 @@ class UNetInferenceHandler(DefaultInferenceHandler):
                 "(`max_payload_mb`); accept image/png, image/tiff or application/x-npz"
             )
 
+    def _given(self, data: Any, wanted: Options, context: Any) -> Images:
+        """What the user's ``input_fn`` returned: numbers as stored, or floats for the network.
+
+        Raises:
+            RequestError: it is neither, or a range is wanted of floats.
+        """
+        array = np.asarray(data)
+        if array.dtype.kind != "f":
+            rule = wanted.range or self.spec_of(_model_dir(context)).range
+            return stored(array, JSON).with_range(rule)
+        if wanted.range is not None:
+            raise RequestError(
+                "range is for values as a file stores them, and the input_fn of this model gives "
+                "the network floats of its own; leave it out"
+            )
+        return as_given(array, JSON)
+
     def _as_ours(self, array: Any, context: Any) -> Prediction:
         """What the user's ``predict_fn`` returned, as if it were of ours."""
         wanted = _options(context, self._images)
-        if wanted.channels is not None or wanted.augment != 1 or wanted.range is not None:
+        if wanted.channels is not None or wanted.augment != 1:
             raise RequestError(
-                "channel, channels, range and augment are for the server's own predict_fn, and "
-                "this model has another one; leave them out"
+                "channel, channels and augment are for the server's own predict_fn, and this model "
+                "has another one; leave them out"
             )
         spec = self._models.spec or self.spec_of(_model_dir(context))
         output = wanted.output or output_of(self._accept(context))

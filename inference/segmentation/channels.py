@@ -47,11 +47,12 @@ def axes_of(shape: tuple[int, ...], channels: int, chosen: bool = False, told: s
         chosen: whether the sender named channels, so that there are some.
         told: by the file; "" where it tells none.
     """
+    counted = f"the model takes {count(channels, 'channel')}"
     if told or len(shape) == 2:
         return Reading(told or "HW")
     if len(shape) == 4:
         first = shape[-1] != channels == shape[1] and shape[-1] > MAX_CHANNELS
-        return _channels_first(shape, "NCHW") if first else Reading("NHWC")
+        return _channels_first(shape, "NCHW", counted) if first else Reading("NHWC")
     last = shape[-1]
     if last == channels:
         return Reading("HWC")
@@ -62,18 +63,17 @@ def axes_of(shape: tuple[int, ...], channels: int, chosen: bool = False, told: s
     if is_channels:
         return Reading("HWC")
     if channels > 1 and shape[0] == channels:
-        return _channels_first(shape, "CHW")
+        return _channels_first(shape, "CHW", counted)
     if chosen and shape[0] <= MAX_CHANNELS:
-        return Reading("CHW")
+        return _channels_first(shape, "CHW", "some of them were chosen")
     return Reading("NHW")
 
 
-def _channels_first(shape: tuple[int, ...], axes: str) -> Reading:
-    count_ = shape[axes.index("C")]
+def _channels_first(shape: tuple[int, ...], axes: str, reason: str) -> Reading:
     stack = times((*shape, 1)) if axes == "CHW" else "N×H×W×C"
     return Reading(
         axes,
-        f"{times(shape)} was read as channels first, since the model takes {count_} channels; "
+        f"{times(shape)} was read as channels first, since {reason}; "
         f"send {stack} if these are images of a stack",
     )
 

@@ -16,7 +16,8 @@ from .errors import RequestError
 ROUNDING = 1e-4  # floats that exceed 0–1 by less are rounded, not of another range
 COMMON_DEPTHS = (8, 10, 12, 14)  # bits of cameras, whose images are stored in 16
 RULE = "range is white, black:white, or percentiles of the images: 4095, 100:4095, 1%:99.8%"
-NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(%?)\s*")
+NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?) ?(%?)")
+LONGEST = 100  # characters of a range
 LARGEST = float(np.finfo(np.float32).max)
 ROWS = 1 << 20  # values that are counted together
 
@@ -82,7 +83,7 @@ class RangeRule:
         """The range of images of any shape; of images without contrast, all is black."""
         values = Histogram(pixels)
         black, white = self.black.of(values), self.white.of(values)
-        return Range(black, white if white > black else black + 1)
+        return Range(black, white if can_scale(black, white) else black + 1)
 
 
 def parse(text: str) -> RangeRule:
@@ -91,6 +92,8 @@ def parse(text: str) -> RangeRule:
     Raises:
         RequestError: it is none of these, or black is not below white.
     """
+    if len(text) > LONGEST:
+        raise RequestError(f"range has {len(text):,} characters; {RULE}")
     parts = text.split(":")
     bounds = [bound for bound in map(_bound, parts) if bound is not None]
     if len(bounds) != len(parts) or len(bounds) > 2:
@@ -100,7 +103,14 @@ def parse(text: str) -> RangeRule:
         raise RequestError(f"range is {text!r}, one percentile; {RULE}")
     if black.percent == white.percent and black.value >= white.value:
         raise RequestError(f"range is {text!r}; black must be below white; {RULE}")
+    if not (black.percent or white.percent or can_scale(black.value, white.value)):
+        raise RequestError(f"range is {text!r}, which is too narrow for numbers of 32 bits; {RULE}")
     return RangeRule(black, white)
+
+
+def can_scale(black: float, white: float) -> bool:
+    """Whether white is above black by enough to divide by."""
+    return white > black and 1 / (white - black) < LARGEST
 
 
 def of_entry(value: Any) -> RangeRule:
@@ -113,7 +123,7 @@ def of_entry(value: Any) -> RangeRule:
 
 
 def _bound(text: str) -> Bound | None:
-    found = NUMBER.fullmatch(text)
+    found = NUMBER.fullmatch(text.strip())
     if found is None:
         return None
     value, percent = float(found[1]), bool(found[2])

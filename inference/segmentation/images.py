@@ -42,6 +42,7 @@ class Images(ArrayLike):
         as_given: whether they are what the network takes, of any range, and no intensities.
         text: whether they are numbers of a text, of which 255 is white.
         alpha: whether the last of two or four channels is one of opacity; None: it may be.
+        opaque: the stored value of full opacity; None: that of white.
         clips: whether stored values may be outside of the range: they become 0 or 1.
         percentiles: the range to be measured when the model's channels have been taken.
         calibration: what the file tells beside the pixels.
@@ -58,6 +59,7 @@ class Images(ArrayLike):
     as_given: bool = False
     text: bool = False
     alpha: bool | None = None
+    opaque: float | None = None
     clips: bool = False
     percentiles: RangeRule | None = None
     calibration: Calibration = calibration.UNKNOWN
@@ -98,7 +100,7 @@ class Images(ArrayLike):
             fit = of_channels.fitting(
                 images.batch,
                 channels,
-                self._settled.highest,
+                self._opaque,
                 self.pixels.shape,
                 self.alpha,
                 told=bool(self.axes),
@@ -129,7 +131,7 @@ class Images(ArrayLike):
     def channels(self) -> int:
         """How many were sent, as far as that can be told without a model; without opaque alpha."""
         batch = replace(self, axes=self.axes or of_channels.likely_axes(self.pixels.shape)).batch
-        return of_channels.without_alpha(batch, self._settled.highest, self.alpha)
+        return of_channels.without_alpha(batch, self._opaque, self.alpha)
 
     @property
     def batch(self) -> np.ndarray:
@@ -171,6 +173,10 @@ class Images(ArrayLike):
     def _settled(self) -> Range:
         return self.range or depth.of_type(self.pixels.dtype) or UNIT
 
+    @property
+    def _opaque(self) -> float:
+        return self._settled.highest if self.opaque is None else self.opaque
+
     @cached_property
     def _extremes(self) -> tuple[np.float32, np.float32]:
         return self.pixels.min(), self.pixels.max()
@@ -189,10 +195,15 @@ def settled(images: Images, wanted: RangeRule | None) -> Images:
     if wanted is not None:
         if pixels.dtype.kind == "f":
             depth.check_finite(pixels.min(), pixels.max())
-        images = replace(images, clips=True)
+        white = EIGHT_BITS if images.text else images._settled  # a range says nothing of opacity
+        images = replace(images, clips=True, opaque=white.highest)
         if wanted.fixed is None:
             return replace(images, percentiles=wanted)
         return images._ranging(wanted.fixed)
+    if pixels.dtype.kind == "f":
+        with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
+            pixels = pixels.astype(np.float32, copy=False)
+        images = replace(images, pixels=pixels)
     found = depth.of_numbers(pixels) if images.text else depth.settle(pixels, images.range)
     return replace(images, range=found.range, clips=found.clips).noting(found.assumed)
 
@@ -219,9 +230,8 @@ def stored(array: np.ndarray, media_type: str = "", axes: str = "") -> Images:
             "bool, or float (0–1); convert it with .astype()"
         )
     check_shape(array.shape)
-    if array.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
-            array = array.astype(np.float32, copy=False)
+    if array.dtype.kind == "f" and array.dtype.itemsize < 4:
+        array = array.astype(np.float32)
     return Images(array, None, axes, media_type)
 
 
@@ -236,7 +246,8 @@ def as_given(array: np.ndarray, media_type: str = "") -> Images:
     """
     if array.dtype.kind != "f":
         return from_array(array, media_type)
-    images = stored(array, media_type)
+    with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
+        images = stored(array.astype(np.float32, copy=False), media_type)
     if not (np.isfinite(images.pixels.min()) and np.isfinite(images.pixels.max())):
         raise RequestError(
             "array holds NaN or infinity, or numbers beyond float32; a network takes finite ones; "

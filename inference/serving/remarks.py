@@ -10,7 +10,7 @@ from typing import Any
 
 from serving.headers import CUSTOM_ATTRIBUTES
 
-LONGEST = 1024  # characters of custom attributes
+LONGEST = 1024  # characters of a header; more of custom attributes SageMaker does not take
 MISCELLANEOUS = "199 -"  # the code of warnings in words, and no name of the server
 PLAIN = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "µ": "u", '"': "'", "\\": "/"})
 
@@ -22,11 +22,17 @@ def add(context: Any, assumed: Sequence[str], axes: str = "") -> None:
         assumed: sentences about what had to be assumed; without any there is no warning.
         axes: of the answer's stack, outermost first, such as "TZYX"; "" where none is told.
     """
-    attributes = [f"axes={axes}"] if axes else []
+    attributes = [f"axes={_plain(axes)}"] if axes else []
     if assumed:
-        text = "; ".join(assumed).translate(PLAIN).encode("ascii", "replace").decode()
-        text = " ".join(text.split())
-        context.set_response_header(0, "Warning", f'{MISCELLANEOUS} "{text}"')
-        attributes.append(f'warning="{text}"')
+        text = _plain("; ".join(assumed))
+        context.set_response_header(0, "Warning", f'{MISCELLANEOUS} "{text[:LONGEST]}"')
+        room = LONGEST - len(", ".join(attributes)) - len(', warning=""')
+        attributes.append(f'warning="{text[:room]}"')
     if attributes:
-        context.set_response_header(0, CUSTOM_ATTRIBUTES, ", ".join(attributes)[:LONGEST])
+        context.set_response_header(0, CUSTOM_ATTRIBUTES, ", ".join(attributes))
+
+
+def _plain(text: str) -> str:
+    """The text in one line of visible ASCII, all that a header may hold."""
+    known = text.translate(PLAIN).encode("ascii", "replace").decode()
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in known).split())

@@ -5,6 +5,7 @@ makes metrics of it, by model, without any call to an API.
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 """
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,7 +57,10 @@ class Record:
             status = known.get("status", 0)
             known |= {"errors": int(400 <= status < 500), "faults": int(status >= 500)}
             known |= _embedded_metrics(known)
-        return orjson.dumps(known, default=str).decode()
+        try:
+            return orjson.dumps(known, default=str).decode()
+        except TypeError:  # half a pair of surrogates, out of a file
+            return json.dumps(known, default=str)
 
 
 def _embedded_metrics(known: dict[str, Any]) -> dict[str, Any]:

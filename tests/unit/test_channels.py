@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from segmentation import depth
 from segmentation.errors import RequestError
 from segmentation.images import Images, from_array
 from support.bodies import GRAY, RGB, STACK
@@ -83,8 +84,17 @@ def test_a_batch_of_gray_images_with_their_channel_first():
     np.testing.assert_array_equal(images.batch, LARGE[None, ..., None])
 
 
+def test_a_range_says_nothing_of_opacity():
+    half = np.dstack([RGB, np.full_like(GRAY, 130)])
+    with pytest.raises(RequestError, match="not opaque"):
+        Images(half).with_range(depth.parse("0:128")).for_channels(3)
+    opaque = Images(np.dstack([RGB, ALPHA]), alpha=True, axes="HWC")
+    assert not opaque.with_range(depth.parse("1000")).for_channels(3).assumed
+
+
 def test_a_page_is_chosen_where_pages_can_be_channels():
     pages = np.moveaxis(many(4), -1, 0)
+    assert "since some of them were chosen" in from_array(pages).for_channels(1, (2,)).assumed[0]
     np.testing.assert_array_equal(batch(pages, 1, (2,))[0], many(4)[..., 2:3])
     np.testing.assert_array_equal(batch(pages, 2, (3, 0))[0], many(4)[..., [3, 0]])
 

@@ -34,12 +34,28 @@ def test_a_range_is_read(text, expected):
     assert depth.parse(text) == expected
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["", ":", "1:", "a", "1:2:3", "5:5", "9:1", "99%", "2%:1%", "0:101%", "nan", "1e99", "0"],
-)
+NO_RANGES = [
+    "",
+    ":",
+    "1:",
+    "a",
+    "1:2:3",
+    "5:5",
+    "9:1",
+    "99%",
+    "2%:1%",
+    "0:101%",
+    "nan",
+    "1e99",
+    "0",
+]
+TOO_NARROW = ["1e-50", "0:1e-39"]
+TOO_LONG = ["1" * 101, f"{'1' * 9999}x"]
+
+
+@pytest.mark.parametrize("text", NO_RANGES + TOO_NARROW + TOO_LONG)
 def test_what_is_no_range(text):
-    with pytest.raises(RequestError, match=r"range is .*1%:99\.8%"):
+    with pytest.raises(RequestError, match=r"range (is|has) .*1%:99\.8%"):
         depth.parse(text)
 
 
@@ -75,7 +91,13 @@ def test_percentiles_are_of_the_channels_that_the_model_takes():
     assert taken.range == Range(0, 100)
 
 
+def test_large_numbers_keep_their_differences():
+    array = np.array([[1e9, 1e9 + 15, 1e9 + 30]])
+    np.testing.assert_allclose(intensities(array, "1000000000:1000000030"), [[0, 0.5, 1]])
+
+
 def test_an_image_without_contrast_is_black():
+    assert intensities(np.full((4, 4), 1e-40, np.float32), "1%:99%").max() == 0
     assert intensities(np.full((4, 4), 7, np.uint16), "1%:99%").max() == 0
 
 

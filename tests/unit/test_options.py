@@ -32,7 +32,7 @@ def test_the_header_wins_over_the_address_and_that_over_the_body():
 
 
 def test_values_in_a_body_may_be_numbers_and_lists():
-    found = parse(parameters={"channels": [0, 2], "range": [100, 4095], "minimum": 5})
+    found = parse(parameters={"channels": [0, 2], "range": [100, 4095.0], "minimum": 5.0})
     assert found == Options(channels=(0, 2), range=depth.parse("100:4095"), minimum=5)
     assert parse(query="channels=0,2&range=1%25:99.8%25") == Options(
         channels=(0, 2), range=depth.parse("1%:99.8%")
@@ -46,8 +46,10 @@ def test_values_in_a_body_may_be_numbers_and_lists():
         ("colour=red", {}, "query parameter 'colour' is unknown; known are output"),
         ("output", {}, "output is ''"),
         ("", {"colour": "red"}, "parameter 'colour' is unknown"),
-        ("", {"threshold": None}, "parameter 'threshold' is None"),
-        ("", {"output": {"a": 1}}, "it must be a text or a number"),
+        ("", {"threshold": None}, "parameter 'threshold' must be a text, a number, or several"),
+        ("", {"output": {"a": 1}}, "must be a text, a number, or several"),
+        ("", {"output": "a" * 201}, "parameter 'output' has 201 characters"),
+        ("", {"a" * 999: 1}, "'a{50}' has 999 characters"),
         ("output=mask&output=overlay", {}, "query parameter output comes twice"),
     ],
 )
@@ -92,6 +94,8 @@ def test_a_wrong_output_is_answered_with_all_right_ones():
         ("thresh=0.4", "did you mean threshold"),
         ("minimum=-1", "minimum is '-1'"),
         ("range=0", "black must be below white"),
+        ("range=100, 4095", "range is '100,4095'; range is white, black:white"),
+        ("range=1%, 99.8%", "range is '1%,99"),
         ("output=Mask", "output is 'Mask'"),
         ("threshold=1.01", "threshold is '1.01'"),
         ("threshold=nan", "threshold is 'nan'"),
@@ -101,7 +105,8 @@ def test_a_wrong_output_is_answered_with_all_right_ones():
         ("channel=-1", "channel is '-1'; channels are whole numbers, counted from 0"),
         ("channel=", "channel is ''"),
         ("channels=red", "channels is 'red'"),
-        (f"channel={'9' * 5000}", "channels are whole numbers"),
+        (f"channel={'9' * 5000}", "has 5,000 characters"),
+        (f"channel={'9' * 50}", "channels are whole numbers"),
         ("channels=0,-1", "channels is '0,-1'"),
         ("channel=0,1", "send channels=0,1"),
         ("channel=0, channels=0,1", "comes twice"),

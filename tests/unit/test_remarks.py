@@ -33,10 +33,14 @@ def test_what_was_assumed_is_said_in_both_headers(context):
 
 
 def test_a_header_is_one_line_of_ascii(context):
-    remarks.add(context, ('5×7 "µm"\r\nSet-Cookie: x', "\u2603"))
-    assert headers(context)["warning"] == "199 - \"5x7 'um' Set-Cookie: x; ?\""
+    remarks.add(context, ('5×7 "µm"\r\nSet-Cookie: x', "\u2603\0\ud800"), "\r\nT\ud800YX")
+    assert headers(context)["warning"] == "199 - \"5x7 'um' Set-Cookie: x; ? ?\""
+    assert headers(context)["x-amzn-sagemaker-custom-attributes"].startswith("axes=T?YX, ")
 
 
 def test_attributes_are_no_longer_than_sagemaker_takes(context):
-    remarks.add(context, ("long " * 1000,))
-    assert len(headers(context)["x-amzn-sagemaker-custom-attributes"]) == 1024
+    remarks.add(context, ("long" * 1000,), "ZYX")
+    attributes = headers(context)["x-amzn-sagemaker-custom-attributes"]
+    assert len(attributes) == 1024
+    assert attributes.endswith('"')
+    assert len(headers(context)["warning"]) < 1100

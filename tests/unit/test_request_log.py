@@ -30,3 +30,7 @@ def test_embedded_metrics_name_figures_of_the_same_line(status, errors, faults):
     assert names == ["bytes_in", "errors", "faults"]
     assert all(isinstance(line[name], int) for name in names)
     assert len(str(line["_aws"]["Timestamp"])) == 13
+
+
+def test_half_a_pair_of_surrogates_is_written_all_the_same():
+    assert json.loads(Record(error="\ud800").line(None))["error"] == "\ud800"

@@ -9,6 +9,7 @@ what is for others: what is no pair of ours is let be there, unless it looks lik
 """
 
 import difflib
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,9 @@ from ..errors import RequestError
 AUGMENTS = ("1", "8")
 MISSPELT = 0.8  # of difflib's similarity
 SHORTEST = 3  # letters of a key that was cut short
+LONGEST = 200  # characters of a key or a value
+SHOWN = 50  # of them in messages
+NUMBER = re.compile(r"[+-]?[\d.]+%?")  # goes on with the value before it
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,11 @@ def parse(
 def _read(pairs: Iterable[tuple[str, str]], where: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for key, text in pairs:
+        if len(key) > LONGEST or len(text) > LONGEST:
+            raise RequestError(
+                f"{where} {key[:SHOWN]!r} has {max(len(key), len(text)):,} characters; the longest "
+                f"may have {LONGEST}; see {', '.join(PARSERS)}"
+            )
         if key not in PARSERS:
             raise RequestError(
                 f"{where} {key!r} is unknown{_hint(key)}; known are {', '.join(PARSERS)}"
@@ -104,8 +113,13 @@ def _of_body(parameters: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
     for key, value in parameters.items():
         several = value if isinstance(value, (list, tuple)) else [value]
         if any(isinstance(part, (list, dict)) or part is None for part in several):
-            raise RequestError(f"parameter {key!r} is {value!r}; it must be a text or a number")
-        yield key, (":" if key == "range" else ",").join(map(str, several))
+            raise RequestError(f"parameter {key[:SHOWN]!r} must be a text, a number, or several")
+        yield key, (":" if key == "range" else ",").join(map(_text, several))
+
+
+def _text(value: Any) -> str:
+    """20.0, as some languages write whole numbers in JSON, is 20."""
+    return str(int(value) if isinstance(value, float) and value.is_integer() else value)
 
 
 def _of_header(attributes: str) -> Iterable[tuple[str, str]]:
@@ -127,7 +141,7 @@ def _of_header(attributes: str) -> Iterable[tuple[str, str]]:
 def _pairs(attributes: str) -> list[str]:
     pairs: list[str] = []
     for part in filter(None, map(str.strip, attributes.split(","))):
-        if pairs and part.lstrip("+-").isdigit() and pairs[-1].startswith("channel"):
+        if pairs and NUMBER.fullmatch(part) and pairs[-1].startswith(("channel", "range")):
             pairs[-1] += f",{part}"
         else:
             pairs.append(part)
