@@ -67,7 +67,9 @@ class UNetTransformer(Transformer):
             bytes_in=len(data[0]["body"]),
         )
         upstream.set_status(context, HTTPStatus.OK)
-        answers = super().transform(data, context)
+        coded = header(context, "content-encoding")
+        with upstream.undecoded() if coded else contextlib.nullcontext():
+            answers = super().transform(data, context)
         self._handler.forget_request()
         self._log(answers, context)
         return answers

@@ -210,7 +210,7 @@ class Whole:
     def percentiles(self, wanted: Sequence[float], each: bool) -> np.ndarray:
         """Those of all numbers, or of each channel, interpolated as ``numpy.percentile`` does."""
         pixels = self.images.batch[self.index]
-        if pixels.dtype.kind == "f":
+        if pixels.dtype.kind not in "bu" or pixels.dtype.itemsize > 2:  # too many to be counted
             values = self.before(self.images.intensities(pixels))
             return np.percentile(values, wanted, axis=(0, 1) if each else None)
         values, counts = self._histogram(pixels)

@@ -9,6 +9,7 @@ MMS: https://github.com/awslabs/multi-model-server/tree/master/mms
 Its modules are imported late: the toolkit reads the environment when it is imported.
 """
 
+import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.metadata
@@ -19,7 +20,7 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -166,6 +167,26 @@ def check_transformer(transformer: Any) -> None:
 def use_context(transformer: Any, context: Any) -> None:
     """Hand ``context`` to the hooks; the toolkit hands them the first that it saw, for ever."""
     transformer._context = context
+
+
+@contextlib.contextmanager
+def undecoded() -> Iterator[None]:
+    """Have the toolkit leave text in bytes: it would decode what is compressed.
+
+    Raises:
+        UpstreamChanged: the toolkit is not as it was.
+    """
+    from sagemaker_inference import content_types
+
+    types = getattr(content_types, "UTF8_TYPES", None)
+    _expect(isinstance(types, list), TOOLKIT, "content_types.UTF8_TYPES is no list")
+    assert types is not None
+    kept = types.copy()
+    types.clear()
+    try:
+        yield
+    finally:
+        types[:] = kept
 
 
 def stage_of(transformer: Any, hook: Any) -> str | None:

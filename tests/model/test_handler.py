@@ -1,5 +1,6 @@
 """The handler chain through the real Transformer and MMS's own Context, without HTTP."""
 
+import gzip
 import io
 import logging
 import os
@@ -476,3 +477,11 @@ def transform_fn(model, body, content_type, accept):
     [line] = lines(caplog)
     assert line["transform_ms"] >= 0
     assert line["bytes_out"] == 3
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "text/csv"])
+def test_a_text_may_be_compressed(client, content_type):
+    text = bodies.json_array(GRAY) if "json" in content_type else b"0,100,200\n255,128,127\n"
+    status, _, answer = client.post(gzip.compress(text), content_type, Content_Encoding="gzip")
+    assert status == 200
+    assert client.post(text, content_type)[2] == answer

@@ -2,11 +2,13 @@
 
 import base64
 import gzip
+import io
 import json
 import zlib
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from segmentation.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
 from segmentation.wire.body import MAX_MEMBERS, opened
@@ -252,3 +254,32 @@ def test_a_type_that_says_nothing_is_told_by_the_body(content_type, body, media_
 def test_a_body_that_tells_nothing_either(content_type):
     with pytest.raises(UnsupportedMediaType, match=r"the body begins with b'%PDF-1\.7'"):
         images_of(b"%PDF-1.7\n", content_type)
+
+
+def test_files_in_json_are_limited():
+    with pytest.raises(RequestError, match="instances are 1,001 files; up to 1,000 are read"):
+        images_of(in_json([{"b64": ""}] * 1001), JSON)
+
+
+def test_a_stack_may_be_the_only_file_of_a_list():
+    stack = np.zeros((5, 32, 40), np.uint8)
+    assert images_of(in_json([b64(bodies.npy(stack))]), JSON).for_channels(1).batch.shape == (
+        5,
+        32,
+        40,
+        1,
+    )
+
+
+def test_sizes_of_pixels_that_differ_are_none():
+    files = [b64(saved(dpi=(dots, dots))) for dots in (1000, 2000)]
+    images = images_of(in_json(files), JSON)
+    assert images.calibration.pixel_size is None
+    assert "several sizes" in images.assumed[-1]
+    assert images_of(in_json(files[:1]), JSON).calibration.pixel_size is not None
+
+
+def saved(**options):
+    file = io.BytesIO()
+    Image.fromarray(GRAY).save(file, "PNG", **options)
+    return file.getvalue()

@@ -414,3 +414,14 @@ def test_a_png_of_too_many_chunks(monkeypatch):
 def test_a_picture_of_little_more_than_its_signature(body):
     with pytest.raises(RequestError):
         images_of(body, "application/x-image")
+
+
+def test_a_jpeg_2000_is_weighed_by_the_header_that_is_decoded():
+    body = imagecodecs.jpeg2k_encode(np.zeros((300, 300), np.uint16), codecformat="jp2", level=0)
+    header = body.index(b"\xff\x4f\xff\x51")
+    small = bytearray(body[header : header + 64])
+    small[8:16] = struct.pack(">II", 8, 8)
+    box = body.index(b"jp2c") - 4
+    uuid = struct.pack(">I4s", 8 + 16 + len(small), b"uuid") + bytes(16) + small
+    with pytest.raises(PayloadTooLarge, match="300×300"):
+        read(body[:box] + uuid + body[box:], "image/jp2", 1000)

@@ -106,3 +106,11 @@ def test_black_stays_finite():
 def test_impossible_numbers_are_refused(step, kwargs):
     with pytest.raises(ValueError, match="must be"):
         step(**kwargs)
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint32, np.int64])
+def test_percentiles_of_whole_numbers_of_any_type(dtype):
+    pixels = np.random.default_rng(0).integers(0, 50, (8, 9)).astype(dtype)
+    images = Images(pixels, Range(0, 50), "HW")
+    x, y = run(images, ScaleRange(min_percentile=0, max_percentile=100))
+    np.testing.assert_allclose(y, x / x.max(), atol=1e-5)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -690,3 +691,37 @@ def test_many_at_a_time():
         for images in pool.map(read, [body] * 16):
             assert images.media_type == TIFF
             np.testing.assert_array_equal(images.pixels[39], GRAY16)
+
+
+def test_descriptions_without_number_take_no_memory():
+    """Tags of one code, all of which lead to the same text."""
+    text = b"x" * 1000
+    tags = [(256, 3, 1, 1), (257, 3, 1, 1), (262, 3, 1, 1)] + [(270, 2, 1000, 8)] * 500
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    start = 8 + len(text)
+    body = struct.pack("<2sHI", b"II", 42, start) + text
+    body += struct.pack("<H", len(tags)) + entries + bytes(4)
+    [page] = tiff_file.TiffBytes(body).pages()
+    assert len(page.texts) == 8
+
+
+@pytest.mark.parametrize("axes", ["\r\nYX", "\ud800\ud800YX", "ßTYX", "CCYX"])
+def test_axes_are_letters_or_nothing(axes):
+    stack = np.zeros((2, 3, 8, 8), np.uint8)
+    text = json.dumps({"shape": [2, 3, 8, 8], "axes": axes})
+    images = read(written(stack, description=text.encode()))
+    assert images.pixels.shape == (6, 8, 8)
+    assert {axis for axis, _ in images.calibration.stack} <= {"Q"}
+
+
+def test_strips_that_hold_next_to_nothing_are_refused():
+    image = np.zeros((20_000, 1), np.uint8)
+    with pytest.raises(RequestError, match="more than 19,999 strips or tiles for 20,000 bytes"):
+        read(written(image, rowsperstrip=1, compression="zlib"))
+
+
+def test_signed_samples_whose_white_is_zero_are_refused_until_the_sender_says():
+    image = np.array([[-32_768, 32_767]], np.int16)
+    images = read(written(image, photometric="miniswhite"))
+    with pytest.raises(RequestError, match="samples of 16 signed bits"):
+        images.with_range()

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ..calibration import UNKNOWN
 from ..errors import RequestError
 from ..images import Images, check_size, times
 from .format import Reader, sniffed
 
 KEY = "b64"
+MAX_FILES = 1000
+MOST = 5  # sentences about what was assumed
 DATA_URL = re.compile(r"data:[^,]{0,200};base64,")
 URL_SAFE = str.maketrans("-_", "+/")
 FORM = '{"instances": [{"b64": "…"}]}, the base64 of a PNG, a TIFF, an NPY, or another file'
@@ -38,6 +41,11 @@ def decode(content: Any, readers: Sequence[Reader], max_pixels: int) -> Images:
     """
     if not isinstance(content, list):
         return _one(content, "instances", readers, max_pixels)
+    if len(content) > MAX_FILES:
+        raise RequestError(
+            f"instances are {len(content):,} files; up to {MAX_FILES:,} are read; send the others "
+            "in requests of their own, or all as the pages of one TIFF"
+        )
     images: list[Images] = []
     for number, item in enumerate(content):
         one = _one(item, f"instance {number}", readers, max_pixels)
@@ -45,9 +53,12 @@ def decode(content: Any, readers: Sequence[Reader], max_pixels: int) -> Images:
         check_size((len(content), *images[0].pixels.shape), max_pixels)
         _check_alike(one, images[0], number)
     first = images[0]
-    if len(images) == 1 and first.pixels.ndim > 2 and first.axes.startswith("N"):
+    if len(images) == 1 and first.pixels.ndim > 2 and first.axes[:1] in ("", "N"):
         return first
-    assumed = tuple(dict.fromkeys(sentence for one in images for sentence in one.assumed))
+    assumed = tuple(dict.fromkeys(sentence for one in images for sentence in one.assumed))[:MOST]
+    if any(one.calibration != first.calibration for one in images):
+        first = replace(first, calibration=UNKNOWN)
+        assumed += ("the files have pixels of several sizes, and none is told in the answer",)
     pixels = np.stack([one.pixels for one in images])
     return replace(first, pixels=pixels, axes=f"N{first.axes}" * bool(first.axes), assumed=assumed)
 

@@ -59,7 +59,7 @@ def read_header(body: bytes | bytearray) -> Header:
     Raises:
         RequestError: there is none, or it is damaged.
     """
-    place = body.find(BARE)
+    place = _code_stream(body)
     if place < 0 or place + 42 > len(body):
         raise RequestError("JPEG 2000 has no header; the file is damaged or was cut; send it whole")
     right, bottom, left, top, tile_width, tile_height, tile_left, tile_top, components = (
@@ -82,6 +82,25 @@ def read_header(body: bytes | bytearray) -> Header:
         even=steps == {(1, 1)},
         tiles=tiles,
     )
+
+
+def _code_stream(body: bytes | bytearray) -> int:
+    """Where the code stream begins, behind the boxes of the file; -1: there is none."""
+    place = 0
+    while not body.startswith(BARE, place):
+        if place + 16 > len(body):
+            return -1
+        length, kind = struct.unpack_from(">I4s", body, place)
+        head = 8
+        if length == 1:  # then it stands behind the kind
+            [length], head = struct.unpack_from(">Q", body, place + 8), 16
+        if kind == b"jp2c":
+            place += head
+            return place if body.startswith(BARE, place) else -1
+        if length < head:
+            return -1
+        place += length
+    return place
 
 
 class Jpeg2000(Reader):

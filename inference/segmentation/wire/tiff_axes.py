@@ -7,8 +7,10 @@ further images with a sentence for the sender.
 
 import json
 import math
+import re
 import struct
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..calibration import Calibration
@@ -20,6 +22,8 @@ from .tiff_file import LSM_INFO, MASK, MAX_PAGES, REDUCED, STK_PLANES, SUB_PAGES
 from .tiff_stack import Stack, arranged
 
 IMAGEJ = ("ImageJ=", "SCIFIO=")
+LETTERS = re.compile("[A-Za-z]+")  # of axes
+MAX_IMAGES = 100  # of OME-XML that are looked at
 LSM_HEAD, LSM_MAGIC = "<10i3d", (b"LI\0\3", b"LI\0\4")
 
 
@@ -98,7 +102,7 @@ def _of_ome(contents: Contents) -> Stack | None:
     text = next((text for text in pages[0].texts if text.rstrip().endswith(tiff_ome.END)), None)
     if text is None:
         return None
-    for image in tiff_ome.read(text):
+    for image in islice(tiff_ome.read(text), MAX_IMAGES):
         try:
             lengths = image.lengths(contents.alike[0].samples)
             sources = image.pages(lengths, len(pages))
@@ -146,8 +150,10 @@ def _of_tifffile(contents: Contents) -> Stack | None:
         return None
     lengths = tuple(shape[: len(shape) - len(inner)])
     axes = found.get("axes")
-    axes = axes if isinstance(axes, str) and len(axes) == len(shape) else "Q" * len(shape)
-    axes = axes[: len(lengths)].upper()
+    known = isinstance(axes, str) and len(axes) == len(shape) and LETTERS.fullmatch(axes)
+    axes = axes[: len(lengths)].upper() if known else "Q" * len(lengths)
+    if len({*axes}) < len(axes):
+        axes = "Q" * len(lengths)
     total = math.prod(lengths)
     if not lengths:
         return None

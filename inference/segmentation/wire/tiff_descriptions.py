@@ -43,4 +43,5 @@ def positive(text: str | None) -> float | None:
 def unescaped(text: str) -> str:
     r"""ImageJ writes a micro sign as \u00B5."""
     found = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:64])
+    found = "".join(letter for letter in found if letter.isprintable())
     return "" if found.lower() in ("pixel", "pixels") else found

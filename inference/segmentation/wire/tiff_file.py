@@ -19,6 +19,7 @@ MAX_PAGES = 10_000
 MAX_TAGS = 4096  # of one page
 MAX_BITS = 64  # of a sample
 MAX_TEXT = 16 << 20  # bytes of a description
+MAX_DESCRIPTIONS = 8  # of one page
 SHARED = 16  # how often tags may claim the bytes of the file; pages of honest ones share a few
 SLACK = 1 << 20
 REDUCED, MASK = 1, 4  # bits of NewSubfileType
@@ -151,7 +152,7 @@ class Page:
             return 1
         return max(1, (len(self.file.body) - int(offsets[0])) // size)
 
-    @property
+    @cached_property
     def texts(self) -> list[str]:
         """Its descriptions, as far as they are no longer than a text may be."""
         raw = [
@@ -266,7 +267,7 @@ class TiffBytes:
             return
         entry = Entry(type_, count, where)
         page.entries.setdefault(code, entry)
-        if code == DESCRIPTION:
+        if code == DESCRIPTION and len(page.descriptions) < MAX_DESCRIPTIONS:
             page.descriptions.append(entry)
 
     def _mend(self, page: Page) -> None:

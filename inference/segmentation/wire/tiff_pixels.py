@@ -45,6 +45,8 @@ WEBP = 50001
 JPEGS_2000 = (33003, 33004, 33005, 34712)
 REVERSED = 2  # of FillOrder
 SIZE_MARKER = b"\xff\x4f\xff\x51"
+MANY = 10_000  # strips and tiles, which may be as small as they like
+LEAST_BYTES = 16  # of pixels in each where there are more, in the mean
 THREADS = 8  # more do not help
 
 
@@ -76,6 +78,7 @@ def decode(
         decoder = decoders.of(page)
         offset = _one_piece(page, decoder, copies)
         if offset is None:
+            _check_number(len(segments) + len(page.segments[0]), out.nbytes)
             segments += _segments(page, decoder, number)
             continue
         for copy in range(copies):
@@ -132,6 +135,23 @@ def _copy(page: Page, decoder: Decoder, offset: int, out: np.ndarray) -> None:
             f"the pixels of page {page.number + 1} end at byte {end:,} of {len(page.file.body):,}"
         )
     np.copyto(out, np.frombuffer(page.file.body, dtype, out.size, offset).reshape(out.shape))
+
+
+def _check_number(count: int, size: int) -> None:
+    """Refuse strips and tiles that cost more than what is in them.
+
+    Args:
+        count: of them, so far.
+        size: bytes of all pixels.
+
+    Raises:
+        RequestError: they are too many.
+    """
+    if count > max(MANY, size // LEAST_BYTES):
+        raise RequestError(
+            f"TIFF has more than {count - 1:,} strips or tiles for {size:,} bytes of pixels; save "
+            "it with larger ones"
+        )
 
 
 def _segments(page: Page, decoder: Decoder, number: int) -> list[Segment]:

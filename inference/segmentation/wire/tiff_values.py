@@ -105,6 +105,8 @@ def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool) -> Meaning:
     found, assumed = _range(page, pixels)
     if photometric == WHITE_IS_ZERO:
         whole = found or of_type(pixels.dtype)
+        if whole is None and pixels.dtype.kind == "i":
+            return Meaning(pixels, None, _alpha(page), assumed)  # the sender has to say it
         if whole is None:
             whole = Range(0, np.iinfo(pixels.dtype).max)
             assumed = (
