@@ -14,7 +14,7 @@ import tifffile
 
 from segmentation.calibration import Calibration
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
-from segmentation.wire import tiff_file
+from segmentation.wire import tiff_axes, tiff_file, tiff_pixels
 from segmentation.wire.media_types import TIFF
 from segmentation.wire.tiff import Tiff
 
@@ -705,7 +705,7 @@ def test_descriptions_without_number_take_no_memory():
     assert len(page.texts) == 8
 
 
-@pytest.mark.parametrize("axes", ["\r\nYX", "\ud800\ud800YX", "ßTYX", "CCYX"])
+@pytest.mark.parametrize("axes", ["\r\nYX", "\ud800\ud800YX", "ßTYX", "CCYX", "cCYX", "YXYX"])
 def test_axes_are_letters_or_nothing(axes):
     stack = np.zeros((2, 3, 8, 8), np.uint8)
     text = json.dumps({"shape": [2, 3, 8, 8], "axes": axes})
@@ -716,7 +716,7 @@ def test_axes_are_letters_or_nothing(axes):
 
 def test_strips_that_hold_next_to_nothing_are_refused():
     image = np.zeros((20_000, 1), np.uint8)
-    with pytest.raises(RequestError, match="more than 19,999 strips or tiles for 20,000 bytes"):
+    with pytest.raises(RequestError, match="20,000 strips or tiles, or more, for 20,000 bytes"):
         read(written(image, rowsperstrip=1, compression="zlib"))
 
 
@@ -725,3 +725,65 @@ def test_signed_samples_whose_white_is_zero_are_refused_until_the_sender_says():
     images = read(written(image, photometric="miniswhite"))
     with pytest.raises(RequestError, match="samples of 16 signed bits"):
         images.with_range()
+    assert "MinIsWhite" in images.assumed[0]
+
+
+def test_strips_of_any_size_are_limited(monkeypatch):
+    monkeypatch.setattr(tiff_pixels, "MOST", 50)
+    stack = np.zeros((6, 10, 40), np.uint8)
+    with pytest.raises(RequestError, match="at most 50 of that many bytes"):
+        read(written(stack, rowsperstrip=1, compression="zlib"))
+
+
+def test_tags_of_one_code_are_counted_each():
+    text = b"x" * 100_000
+    tags = [(256, 3, 1, 1), (257, 3, 1, 1)] + [(270, 2, len(text), 8)] * 2000
+    entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
+    body = struct.pack("<2sHI", b"II", 42, 8 + len(text)) + text
+    body += struct.pack("<H", len(tags)) + entries + bytes(4)
+    with pytest.raises(RequestError, match="claim more bytes than"):
+        tiff_file.TiffBytes(body).pages()
+
+
+def test_images_of_ome_without_planes_here_are_skipped(monkeypatch):
+    monkeypatch.setattr(tiff_axes, "MAX_IMAGES", 1)
+    empty = '<Pixels DimensionOrder="XYZCT" SizeZ="20000" SizeC="1" SizeT="1"/>' * 3
+    images = read(ome(f'{empty}{PIXELS} SizeZ="6" SizeC="1" SizeT="1"><TiffData/></Pixels>'))
+    assert images.calibration.stack == (("Z", 6),)
+
+
+def test_images_of_ome_that_were_not_looked_at_are_told():
+    one = (
+        '<Pixels DimensionOrder="XYZCT" SizeZ="6" SizeC="1" SizeT="1"><TiffData IFD="x"/></Pixels>'
+    )
+    images = read(ome(one * 101))
+    assert images.pixels.shape == (6, H, W)
+    assert "names 101 images; the first 100" in images.assumed[0]
+
+
+def test_units_are_on_one_line():
+    text = "ImageJ=1.5\nimages=6\nslices=6\nunit=a\\u000Achannels=2\\uD800\n"
+    assert read(written(STACK, description=text)).calibration.unit == "achannels=2"
+    text = json.dumps({"shape": STACK.shape, "axes": "ZYX", "unit": "a\r\n\ud800b"})
+    assert read(written(STACK, description=text)).calibration.unit == "ab"
+
+
+@pytest.mark.parametrize("size", ["1e308", "1e-20", "inf", "nan"])
+def test_sizes_of_pixels_that_cannot_be_are_left_out(size):
+    told = "".join(f'PhysicalSize{axis}="{size}" PhysicalSize{axis}Unit="m" ' for axis in "XYZ")
+    images = read(ome(f'{PIXELS} {told} SizeZ="6" SizeC="1" SizeT="1"><TiffData/></Pixels>'))
+    assert images.calibration == Calibration((("Z", 6),), program="ome")
+    text = f"ImageJ=1.5\nimages=6\nslices=6\nspacing={size}\n"
+    assert read(written(STACK, description=text)).calibration.z is None
+
+
+def test_resolutions_below_zero_are_left_out():
+    body = written(GRAY, resolution=(3, 3))
+    with tifffile.TiffFile(io.BytesIO(body)) as file:
+        tags = [file.pages[0].tags[code] for code in (282, 283)]
+        places = [(tag.offset, tag.valueoffset) for tag in tags]
+    body = bytearray(body)
+    for tag, value in places:
+        struct.pack_into("<H", body, tag + 2, 10)  # rationals with a sign
+        struct.pack_into("<ii", body, value, -3, 1)
+    assert read(body).calibration.x is None

@@ -5,8 +5,6 @@ https://aomediacodec.github.io/av1-avif/
 
 from dataclasses import replace
 
-import imagecodecs
-
 from ..depth import Range
 from ..errors import RequestError
 from ..images import Images, stored
@@ -32,6 +30,8 @@ class Avif(Reader):
         return body[4:8] == b"ftyp" and body[8:12] in BRANDS
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
+        import imagecodecs  # takes a twentieth of a second, and few requests need it
+
         if not self.begins(body):
             raise RequestError(
                 f"body begins with {bytes(body[:12])!r}, which is no {self.name}; send the bytes "

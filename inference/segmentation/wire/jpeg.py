@@ -7,8 +7,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import imagecodecs
-
 from ..calibration import UNKNOWN, Calibration
 from ..depth import Range
 from ..errors import RequestError
@@ -132,6 +130,8 @@ def read_unusual(header: Header, body: bytes, max_pixels: int, media_type: str) 
     Returns:
         uint8 or uint16 (H, W) or (H, W, C), with the range that the file tells.
     """
+    import imagecodecs  # takes a twentieth of a second, and few requests need it
+
     weigh(header.shape, max_pixels, itemsize=2 if header.bits > 8 else 1)
     with decoding(media_type):
         if header.frame == NEAR_LOSSLESS:

@@ -6,8 +6,6 @@ ITU-T T.800.
 import struct
 from dataclasses import dataclass, replace
 
-import imagecodecs
-
 from ..depth import Range
 from ..errors import RequestError
 from ..images import Images, stored
@@ -114,6 +112,8 @@ class Jpeg2000(Reader):
     picture = True
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
+        import imagecodecs  # takes a twentieth of a second, and few requests need it
+
         if not self.begins(body):
             raise RequestError(
                 f"body begins with {bytes(body[:8])!r}, which is no JPEG 2000; send the bytes of "

@@ -6,8 +6,6 @@ ISO/IEC 18181-1, annex D; the boxes around it are those of 18181-2.
 import struct
 from dataclasses import dataclass, replace
 
-import imagecodecs
-
 from ..depth import UNIT, Range
 from ..errors import RequestError
 from ..images import Images, stored
@@ -177,6 +175,8 @@ class JpegXl(Reader):
     picture = True
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
+        import imagecodecs  # takes a twentieth of a second, and few requests need it
+
         if not self.begins(body):
             raise RequestError(
                 f"body begins with {bytes(body[:8])!r}, which is no {self.name}; send the bytes of "

@@ -7,7 +7,6 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import imagecodecs
 import numpy as np
 
 from ..calibration import UNKNOWN, Calibration
@@ -138,6 +137,8 @@ def read_sixteen_bits(header: Header, body: bytes, max_pixels: int, media_type: 
     Returns:
         uint16 (H, W) or (H, W, 2 to 4), or with a first axis N.
     """
+    import imagecodecs  # takes a twentieth of a second, and few requests need it
+
     samples = SAMPLES[header.color]
     shape = (header.height, header.width, samples)[: 2 + (samples > 1)]
     if header.frames == 1:

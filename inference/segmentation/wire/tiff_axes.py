@@ -10,20 +10,19 @@ import math
 import re
 import struct
 from dataclasses import replace
-from itertools import islice
 from typing import Any, NamedTuple
 
 from ..calibration import Calibration
 from ..channels import count, times
 from ..errors import RequestError
 from . import tiff_ome
-from .tiff_descriptions import lines, number, parsed, positive, unescaped
+from .tiff_descriptions import lines, number, parsed, plausible, positive, unescaped
 from .tiff_file import LSM_INFO, MASK, MAX_PAGES, REDUCED, STK_PLANES, SUB_PAGES, Page
 from .tiff_stack import Stack, arranged
 
 IMAGEJ = ("ImageJ=", "SCIFIO=")
 LETTERS = re.compile("[A-Za-z]+")  # of axes
-MAX_IMAGES = 100  # of OME-XML that are looked at
+MAX_IMAGES = 100  # of OME-XML that are looked at, of those with planes in the file
 LSM_HEAD, LSM_MAGIC = "<10i3d", (b"LI\0\3", b"LI\0\4")
 
 
@@ -102,7 +101,8 @@ def _of_ome(contents: Contents) -> Stack | None:
     text = next((text for text in pages[0].texts if text.rstrip().endswith(tiff_ome.END)), None)
     if text is None:
         return None
-    for image in islice(tiff_ome.read(text), MAX_IMAGES):
+    images = [image for image in tiff_ome.read(text) if image.here]
+    for image in images[:MAX_IMAGES]:
         try:
             lengths = image.lengths(contents.alike[0].samples)
             sources = image.pages(lengths, len(pages))
@@ -121,6 +121,11 @@ def _of_ome(contents: Contents) -> Stack | None:
             )
         return arranged(_of_one_form(chosen), image.axes, lengths, "OME-XML", calibration)
     note = "the OME-XML of the TIFF could not be understood, and its pages were read as a stack"
+    if len(images) > MAX_IMAGES:
+        note = (
+            f"the OME-XML of the TIFF names {len(images):,} images; the first {MAX_IMAGES} could "
+            "not be understood, no more were looked at, and its pages were read as a stack"
+        )
     several = len(contents.alike) > 1
     plain = Stack(contents.alike, "I", (len(contents.alike),), assumed=(note,) * several)
     return _of_imagej(contents) or plain
@@ -150,10 +155,7 @@ def _of_tifffile(contents: Contents) -> Stack | None:
         return None
     lengths = tuple(shape[: len(shape) - len(inner)])
     axes = found.get("axes")
-    known = isinstance(axes, str) and len(axes) == len(shape) and LETTERS.fullmatch(axes)
-    axes = axes[: len(lengths)].upper() if known else "Q" * len(lengths)
-    if len({*axes}) < len(axes):
-        axes = "Q" * len(lengths)
+    axes = axes[: len(lengths)].upper() if _distinct(axes, len(shape)) else "Q" * len(lengths)
     total = math.prod(lengths)
     if not lengths:
         return None
@@ -162,6 +164,13 @@ def _of_tifffile(contents: Contents) -> Stack | None:
     if 1 < len(contents.alike) < total:
         return None  # pages were taken out since
     return arranged(contents.alike, axes, lengths, "the description", _plain_size(found))
+
+
+def _distinct(axes: object, number: int) -> bool:
+    """Whether these are names of so many axes: letters, each of which stands for one."""
+    if not isinstance(axes, str) or not LETTERS.fullmatch(axes):
+        return False
+    return len(axes) == len({*axes.upper()}) == number
 
 
 def _page_shape(page: Page) -> list[tuple[int, ...]]:
@@ -177,8 +186,8 @@ def _plain_size(found: dict[str, Any]) -> Calibration:
     spacing = found.get("spacing")
     unit = found.get("unit")
     return Calibration(
-        z=float(spacing) if isinstance(spacing, (int, float)) and 0 < spacing < 1e9 else None,
-        unit=unit if isinstance(unit, str) and len(unit) < 32 else "",
+        z=plausible(spacing) if isinstance(spacing, (int, float)) else None,
+        unit=unescaped(unit) if isinstance(unit, str) and len(unit) < 32 else "",
     )
 
 
@@ -222,7 +231,7 @@ def _of_zeiss(contents: Contents) -> Stack | None:
     if len(raw) < struct.calcsize(LSM_HEAD) or bytes(raw[:4]) not in LSM_MAGIC:
         return None
     *_, slices, _, frames, _, _, _, x, y, z = struct.unpack_from(LSM_HEAD, raw)
-    width, height, depth = (size * 1e6 if 0 < size < 1 else None for size in (x, y, z))
+    width, height, depth = (plausible(size * 1e6) if size < 1 else None for size in (x, y, z))
     calibration = Calibration((), width, height, depth, "µm" if width else "")
     if slices < 1 or frames < 1 or slices * frames != len(contents.alike):
         return None

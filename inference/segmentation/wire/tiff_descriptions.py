@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_HEAD = 1 << 16  # characters
+LEAST_SIZE, MOST_SIZE = 1e-12, 1e12  # of a pixel, in any unit
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -34,14 +35,18 @@ def number(text: str | None) -> int:
 def positive(text: str | None) -> float | None:
     """A number, without its sign; None where it is none."""
     try:
-        value = abs(float(text or "nan"))
+        return plausible(abs(float(text or "nan")))
     except ValueError:
         return None
-    return value if 0 < value < 1e12 else None
+
+
+def plausible(size: float) -> float | None:
+    """The size of a pixel; None where nothing is so small or so large, or it is not finite."""
+    return float(size) if LEAST_SIZE <= size <= MOST_SIZE else None
 
 
 def unescaped(text: str) -> str:
-    r"""ImageJ writes a micro sign as \u00B5."""
+    r"""A unit, on one line. ImageJ writes a micro sign as \u00B5."""
     found = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:64])
     found = "".join(letter for letter in found if letter.isprintable())
     return "" if found.lower() in ("pixel", "pixels") else found

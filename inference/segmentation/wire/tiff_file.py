@@ -173,6 +173,7 @@ class TiffBytes:
 
     def __init__(self, body: bytes | bytearray):
         self.body = memoryview(body)
+        self._claimed = 0  # bytes, by the tags of all pages so far
         self.order: Literal["<", ">"] = "<" if body[:2] == b"II" else ">"
         version = body[2:4] if self.order == "<" else body[3:1:-1]
         self.big = version in (b"+\0", b"\0+")
@@ -197,7 +198,7 @@ class TiffBytes:
         """
         found: list[Page] = []
         seen: set[int] = set()
-        claimed = 0
+        self._claimed = 0
         for page in self._chain():
             if page.offset in seen:
                 raise RequestError(
@@ -211,8 +212,7 @@ class TiffBytes:
                     f"TIFF has more than {MAX_PAGES:,} pages, which is the most of one request; "
                     "cut it into parts"
                 )
-            claimed += sum(entry.number * SIZES[entry.type] for entry in page.entries.values())
-            if claimed > SHARED * len(self.body) + SLACK:
+            if self._claimed > SHARED * len(self.body) + SLACK:
                 raise RequestError(
                     f"tags of this TIFF claim more bytes than the {len(self.body):,} that it has; "
                     "save it again in the program that made it"
@@ -265,6 +265,7 @@ class TiffBytes:
             [where] = struct.unpack_from(self.order + ("Q" if self.big else "I"), self.body, where)
         if not size or where + size > len(self.body):
             return
+        self._claimed += size  # also of tags whose code came before
         entry = Entry(type_, count, where)
         page.entries.setdefault(code, entry)
         if code == DESCRIPTION and len(page.descriptions) < MAX_DESCRIPTIONS:

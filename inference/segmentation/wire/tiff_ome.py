@@ -11,6 +11,7 @@ from xml.parsers import expat
 
 from ..calibration import MICROMETERS
 from ..errors import PayloadTooLarge, RequestError
+from .tiff_descriptions import plausible
 from .tiff_file import MAX_PAGES
 
 END = "OME>"
@@ -36,6 +37,11 @@ class Image:
     units: dict[str, str] = field(default_factory=dict)
     samples: int = 1
     blocks: list[tuple[dict[str, str], str]] = field(default_factory=list)
+
+    @property
+    def here(self) -> bool:
+        """Whether any of its planes are said to lie in this file."""
+        return any(not other for _, other in self.blocks)
 
     @property
     def axes(self) -> str:
@@ -90,14 +96,14 @@ class Image:
         return found
 
     def scale(self) -> tuple[float | None, float | None, float | None, str]:
-        """The size of a pixel as x, y, z and their unit; None where it is not told."""
+        """The size of a pixel as x, y, z and their unit; None where none is told that can be."""
         unit = self.units.get("X", "µm")
         factor = MICROMETERS.get(unit.lower())
         sizes = []
         for axis in "XYZ":
             own = MICROMETERS.get(self.units.get(axis, "µm").lower())
             value = self.size.get(axis)
-            sizes.append(value * own / factor if value and own and factor else None)
+            sizes.append(plausible(value * own / factor) if value and own and factor else None)
         return *sizes, unit if any(sizes) else ""  # type: ignore[return-value]
 
 

@@ -47,6 +47,7 @@ REVERSED = 2  # of FillOrder
 SIZE_MARKER = b"\xff\x4f\xff\x51"
 MANY = 10_000  # strips and tiles, which may be as small as they like
 LEAST_BYTES = 16  # of pixels in each where there are more, in the mean
+MOST = 1_000_000  # whatever is in them
 THREADS = 8  # more do not help
 
 
@@ -147,10 +148,11 @@ def _check_number(count: int, size: int) -> None:
     Raises:
         RequestError: they are too many.
     """
-    if count > max(MANY, size // LEAST_BYTES):
+    most = min(MOST, max(MANY, size // LEAST_BYTES))
+    if count > most:
         raise RequestError(
-            f"TIFF has more than {count - 1:,} strips or tiles for {size:,} bytes of pixels; save "
-            "it with larger ones"
+            f"TIFF has {count:,} strips or tiles, or more, for {size:,} bytes of pixels; at most "
+            f"{most:,} of that many bytes are taken; save it with larger ones"
         )
 
 

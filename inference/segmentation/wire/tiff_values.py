@@ -8,6 +8,7 @@ import numpy as np
 from ..calibration import Calibration
 from ..depth import Range, of_type, shown
 from ..errors import RequestError
+from .tiff_descriptions import plausible
 from .tiff_file import (
     COLOR_MAP,
     COMPRESSION,
@@ -33,6 +34,10 @@ OTHERS = {
 }
 UNITS = {2: "inch", 3: "cm"}
 JPEG = (6, 7, 33007, 34892)
+SIGNED = (
+    "the TIFF says that white is 0 (MinIsWhite), of signed numbers, which was ignored: low values "
+    "are black; invert the image before it is sent if they are white"
+)
 MIN_BITS = 8  # of a white that MaxSampleValue tells
 
 
@@ -106,7 +111,7 @@ def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool) -> Meaning:
     if photometric == WHITE_IS_ZERO:
         whole = found or of_type(pixels.dtype)
         if whole is None and pixels.dtype.kind == "i":
-            return Meaning(pixels, None, _alpha(page), assumed)  # the sender has to say it
+            return Meaning(pixels, None, _alpha(page), (*assumed, SIGNED))  # the sender says it
         if whole is None:
             whole = Range(0, np.iinfo(pixels.dtype).max)
             assumed = (
@@ -207,4 +212,4 @@ def _per_unit(page: Page, code: int) -> float | None:
     values: Any = page.numbers(code)
     if values.shape != (1, 2) or not values.all():
         return None
-    return float(values[0, 0] / values[0, 1])
+    return plausible(float(values[0, 0] / values[0, 1]))
