@@ -123,8 +123,8 @@ def _of_ome(contents: Contents) -> Stack | None:
     note = "the OME-XML of the TIFF could not be understood, and its pages were read as a stack"
     if len(images) > MAX_IMAGES:
         note = (
-            f"the OME-XML of the TIFF names {len(images):,} images; the first {MAX_IMAGES} could "
-            "not be understood, no more were looked at, and its pages were read as a stack"
+            f"the OME-XML of the TIFF names {len(images):,} images; none of the first {MAX_IMAGES} "
+            "fits its pages, no more were looked at, and the pages were read as a stack"
         )
     several = len(contents.alike) > 1
     plain = Stack(contents.alike, "I", (len(contents.alike),), assumed=(note,) * several)

@@ -152,7 +152,7 @@ def _check_number(count: int, size: int) -> None:
     if count > most:
         raise RequestError(
             f"TIFF has {count:,} strips or tiles, or more, for {size:,} bytes of pixels; at most "
-            f"{most:,} of that many bytes are taken; save it with larger ones"
+            f"{most:,} are taken for so many bytes; save it with larger ones"
         )
 
 
