@@ -132,12 +132,20 @@ def _labelled(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _in_order(values: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Components that were numbered value by value, numbered in the order in which they begin."""
-    tops = _boxes(labels, len(values))[:, 0]
-    firsts = np.array([np.argmax(labels[top] == n) for n, top in enumerate(tops, start=1)])
-    order = np.lexsort([firsts, tops])
+    order = np.argsort(_firsts(labels, len(values)))
     numbers = np.zeros(len(values) + 1, np.int32)
     numbers[order + 1] = np.arange(1, len(values) + 1)
     return values[order], numbers[labels]
+
+
+def _firsts(labels: np.ndarray, count: int) -> np.ndarray:
+    """int64 (n,): the first pixel of each component, counted row by row."""
+    firsts = np.full(count + 1, labels.size, np.int64)
+    for top in range(0, len(labels), STRIP_ROWS):
+        strip = labels[top : top + STRIP_ROWS].ravel()
+        begin = top * labels.shape[1]
+        np.minimum.at(firsts, strip, np.arange(begin, begin + len(strip)))
+    return firsts[1:]
 
 
 def _boxes(labels: np.ndarray, count: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from the environment, as in the server.
 It stands above all other modules, and none of them imports it.
 """
 
+import io
 import logging
 import os
 import sys
@@ -43,12 +44,28 @@ class Answer:
     def array(self) -> np.ndarray:
         """The body as an array, of formats that are read here: a mask is (H, W) or (N, H, W).
 
+        Where a picture has a palette, as the PNG of a mask of several classes, these are its
+        indices: what the mask holds. As the body of a request it would be read by its colours.
+
         Raises:
             RequestError: it is none; an answer in JSON must hold numbers from 0 to 255.
         """
         from .wire.decoding import decode
 
+        indices = self._indices() if self.content_type == "image/png" else None
+        if indices is not None:
+            return indices
         return decode(self.body, self.content_type, max_pixels=sys.maxsize).pixels
+
+    def _indices(self) -> np.ndarray | None:
+        """Those of a picture with a palette; None: it has none, or is no picture."""
+        from PIL import Image
+
+        try:
+            with Image.open(io.BytesIO(self.body)) as image:
+                return np.array(image) if image.mode == "P" else None
+        except OSError:
+            return None  # the reader says so better
 
 
 class Client:

@@ -162,6 +162,7 @@ def check_transformer(transformer: Any) -> None:
         ),
     ):
         _expect_parameters(Transformer, name, parameters, TOOLKIT)
+    _utf8_types()
 
 
 def use_context(transformer: Any, context: Any) -> None:
@@ -176,17 +177,23 @@ def undecoded() -> Iterator[None]:
     Raises:
         UpstreamChanged: the toolkit is not as it was.
     """
-    from sagemaker_inference import content_types
-
-    types = getattr(content_types, "UTF8_TYPES", None)
-    _expect(isinstance(types, list), TOOLKIT, "content_types.UTF8_TYPES is no list")
-    assert types is not None
+    types = _utf8_types()
     kept = types.copy()
     types.clear()
     try:
         yield
     finally:
         types[:] = kept
+
+
+def _utf8_types() -> list[str]:
+    """The toolkit's own list of the types that it decodes before any hook sees them."""
+    from sagemaker_inference import content_types
+
+    types = getattr(content_types, "UTF8_TYPES", None)
+    _expect(isinstance(types, list), TOOLKIT, "content_types.UTF8_TYPES is no list")
+    assert types is not None
+    return types
 
 
 def stage_of(transformer: Any, hook: Any) -> str | None:

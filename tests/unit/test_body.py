@@ -11,9 +11,14 @@ import pytest
 from PIL import Image
 
 from segmentation.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
+from segmentation.images import Images
+from segmentation.wire import embedded
 from segmentation.wire.body import MAX_MEMBERS, opened
 from segmentation.wire.decoding import read
+from segmentation.wire.format import Reader
 from segmentation.wire.media_types import CSV, JSON, NPY, PNG
+from serving import upstream
+from serving.errors import UpstreamChanged
 from support import bodies
 from support.bodies import GRAY, RGB, STACK
 
@@ -214,7 +219,7 @@ def test_a_stack_in_a_list_of_one():
 
 BAD_FILES = {
     "other sizes": ([b64(PNG_BODY), b64(bodies.png(GRAY[:2]))], "instance 1 is 2×5 of 8 bits"),
-    "stacks": ([b64(bodies.tiff(STACK))] * 2, "instance 1 is a stack, 2×3×5"),
+    "stacks": ([b64(bodies.tiff(STACK))] * 2, "instance 0 is a stack, 2×3×5"),
     "colour beside gray": ([b64(PNG_BODY), b64(bodies.png(RGB))], "instance 1 is 3×5×3"),
     "no base64": ({"b64": "§"}, "instances is not base64"),
     "cut base64": ({"b64": "AAAAA"}, "instances is not base64"),
@@ -283,3 +288,68 @@ def saved(**options):
     file = io.BytesIO()
     Image.fromarray(GRAY).save(file, "PNG", **options)
     return file.getvalue()
+
+
+@pytest.mark.parametrize("garbage", [b"x", gzipped(PNG_BODY)])
+def test_what_follows_zeros_behind_a_gzip_is_seen(garbage):
+    padded = gzipped(PNG_BODY) + bytes(200_000)
+    np.testing.assert_array_equal(images_of(padded, PNG, "gzip").pixels, GRAY)
+    with pytest.raises(RequestError, match="is damaged"):
+        images_of(padded + garbage, PNG, "gzip")
+
+
+def test_a_stack_of_colour_may_be_the_only_file_of_a_list():
+    stack = np.zeros((5, 32, 40, 3), np.uint8)
+    assert images_of(in_json([b64(bodies.npy(stack))]), JSON).pixels.shape == stack.shape
+
+
+def test_flat_arrays_in_a_list_are_no_channels():
+    images = images_of(in_json([b64(bodies.npy(GRAY))] * 2 + [b64(PNG_BODY)]), JSON)
+    assert images.axes == "NHW"
+    np.testing.assert_array_equal(images.pixels, [GRAY] * 3)
+
+
+def test_files_of_other_axes_are_refused():
+    files = [b64(bodies.png(RGB)), b64(bodies.npy(RGB))]
+    with pytest.raises(RequestError, match="instance 1 has the axes not told, instance 0 H×W×C"):
+        images_of(in_json(files), JSON)
+
+
+class Told(Reader):
+    """Reads what a test wants it to have read."""
+
+    name, media_type, signatures = "Told", "image/x-told", (b"told",)
+
+    def __init__(self, *images):
+        self._images = iter(images)
+
+    def decode(self, body, max_pixels):
+        return next(self._images)
+
+
+def of_files(*images):
+    return embedded.decode([b64(b"told")] * len(images), [Told(*images)], 10**4)
+
+
+@pytest.mark.parametrize("alphas", [(True, None), (None, True), (False, True), (True, True, False)])
+def test_opacity_that_not_all_files_tell_is_not_known(alphas):
+    pixels = np.zeros((3, 5, 2), np.uint8)
+    assert of_files(*(Images(pixels, axes="HWC", alpha=alpha) for alpha in alphas)).alpha is None
+    assert of_files(*[Images(pixels, axes="HWC", alpha=True)] * 2).alpha is True
+
+
+def test_what_was_assumed_of_many_files_is_said_once_and_cut():
+    files = [Images(GRAY, axes="HW", assumed=("all", f"file {number}")) for number in range(9)]
+    assumed = of_files(*files).assumed
+    assert assumed[:5] == ("all", "file 0", "file 1", "file 2", "file 3")
+    assert assumed[5:] == ("5 more were assumed of the files, and are left out here",)
+
+
+def test_another_way_of_the_toolkit_to_decode_texts_is_noticed_at_the_start(monkeypatch):
+    from sagemaker_inference import content_types
+    from sagemaker_inference.transformer import Transformer
+
+    upstream.check_transformer(Transformer())
+    monkeypatch.setattr(content_types, "UTF8_TYPES", (JSON, CSV))
+    with pytest.raises(UpstreamChanged, match=r"content_types\.UTF8_TYPES is no list"):
+        upstream.check_transformer(Transformer())

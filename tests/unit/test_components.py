@@ -76,3 +76,21 @@ def test_sums():
     columns = np.arange(3)[None]
     expected = [np.nonzero(labels == number)[1].sum() for number in range(1, 5)]
     assert components.sums(labels, 4, columns).tolist() == expected
+
+
+def test_many_components_of_several_values_are_numbered_row_by_row():
+    rows, columns = np.indices((600, 600))
+    mask = (1 + (rows // 2 + columns // 2) % 3 * (rows % 2 == 0)).astype(np.uint8)
+    mask[rows % 2 == 1] = 0
+    mask[columns % 2 == 1] = 0
+    found = components.find(mask)
+    np.testing.assert_array_equal(found.labels[mask > 0], np.arange(1, found.count + 1))
+    np.testing.assert_array_equal(found.values, mask[mask > 0])
+
+
+def test_firsts_are_found_strip_by_strip(monkeypatch):
+    monkeypatch.setattr(components, "STRIP_ROWS", 3)
+    mask = random_mask(3, (50, 40), (1, 2, 3), 0.6)
+    np.testing.assert_array_equal(
+        components.find(mask).labels, skimage.measure.label(mask.astype(np.int64))
+    )

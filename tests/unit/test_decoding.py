@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import io
 import os
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segmentation import testing
 from segmentation.depth import parse
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError, UnsupportedMediaType
 from segmentation.images import from_array
@@ -347,3 +349,25 @@ def test_damaged_files_are_refused_or_read(seed):
         body[random.randrange(len(body))] = random.randrange(256)
     with contextlib.suppress(RequestError):
         decode(bytes(body), None, MAX_PIXELS)
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
+def test_csv_is_weighed_whatever_ends_its_lines(end):
+    body = end.join([b",".join([b"100"] * 400)] * 1000)
+    assert len(body) > text.SMALL
+    assert decode(body, CSV, 400_000).pixels.shape == (1000, 400)
+    with pytest.raises(PayloadTooLarge, match="request is 1000×400"):
+        decode(body, CSV, 399_999)
+
+
+def test_an_answer_with_a_palette_holds_its_indices():
+    image = bodies.Image.fromarray(np.array([[0, 1, 2]], np.uint8))
+    image.putpalette([0, 0, 0, 255, 0, 0, 0, 255, 0])
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    answer = testing.Answer(200, "image/png", file.getvalue())
+    assert answer.array().tolist() == [[0, 1, 2]]
+    gray = testing.Answer(200, "image/png", bodies.png(GRAY))
+    np.testing.assert_array_equal(gray.array(), GRAY)
+    with pytest.raises(RequestError, match="which is no PNG"):
+        testing.Answer(200, "image/png", b"{}").array()

@@ -11,7 +11,7 @@ from PIL import Image
 
 from segmentation.depth import Range
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
-from segmentation.wire import jpeg, pillow, png
+from segmentation.wire import jpeg, jpeg2000, pillow, png
 from segmentation.wire.decoding import read
 from segmentation.wire.formats import ONLY_READ
 from support.bodies import GRAY, RGB, STACK
@@ -425,3 +425,35 @@ def test_a_jpeg_2000_is_weighed_by_the_header_that_is_decoded():
     uuid = struct.pack(">I4s", 8 + 16 + len(small), b"uuid") + bytes(16) + small
     with pytest.raises(PayloadTooLarge, match="300×300"):
         read(body[:box] + uuid + body[box:], "image/jp2", 1000)
+
+
+def test_a_jpeg_2000_of_too_many_boxes():
+    box = struct.pack(">I4s", 8, b"free")
+    with pytest.raises(RequestError, match="more than 1,000 boxes"):
+        images_of(jpeg2000.BOXED + box * 1001, "image/jp2")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize("kind", ["jp2", "j2k"])
+def test_the_last_channel_of_a_jpeg_2000_may_be_anything(dtype, channels, kind):
+    array = np.random.default_rng(0).integers(0, 200, (32, 40, channels)).astype(dtype)
+    images = images_of(imagecodecs.jpeg2k_encode(array, codecformat=kind, level=0))
+    np.testing.assert_array_equal(images.pixels, array)
+    assert images.alpha is None
+    with pytest.raises(RequestError, match="is not opaque"):
+        images.with_range().for_channels(channels - 1)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_last_channel_of_a_jpeg_2000_may_be_told_to_be_opacity(bits):
+    body = saved(Image.fromarray(np.dstack([RGB, GRAY])), "JPEG2000", num_resolutions=1)
+    if bits == 16:
+        told = body[body.index(b"cdef") - 4 : body.index(b"jp2c") - 4]
+        array = np.dstack([DEEP_RGB, DEEP])
+        body = imagecodecs.jpeg2k_encode(array, codecformat="jp2", level=0, resolutions=1)
+        head, code = body.index(b"jp2h"), body.index(b"jp2c") - 4
+        [length] = struct.unpack_from(">I", body, head - 4)
+        length = struct.pack(">I", length + len(told))
+        body = body[: head - 4] + length + body[head:code] + told + body[code:]
+    assert images_of(body).alpha is True

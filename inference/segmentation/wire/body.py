@@ -129,11 +129,16 @@ def _parts(body: memoryview, kind: int) -> Iterator[bytes]:
             if not (part or taken):
                 raise zlib.error("it ends too early")
         place -= len(undoing.unused_data)
-        if place == len(body) or (kind == GZIP and not any(body[place : place + PART])):
+        if place == len(body) or (kind == GZIP and _only_zeros(body[place:])):
             return  # tapes pad with zeros
         if kind != GZIP:
             raise zlib.error("something follows its end")
     raise zlib.error(f"it has more than {MAX_MEMBERS:,} members")
+
+
+def _only_zeros(rest: memoryview) -> bool:
+    parts = (rest[place : place + PART] for place in range(0, len(rest), PART))
+    return not any(bytes(part).strip(b"\0") for part in parts)
 
 
 def _of_form(body: bytes | bytearray, boundary: str) -> Body:

@@ -49,22 +49,36 @@ def decode(content: Any, readers: Sequence[Reader], max_pixels: int) -> Images:
     images: list[Images] = []
     for number, item in enumerate(content):
         one = _one(item, f"instance {number}", readers, max_pixels)
+        if len(content) == 1 and one.pixels.ndim > 2 and one.axes[:1] in ("", "N"):
+            return one  # a stack, or what only the model's channels can tell
+        one = replace(one, axes=one.axes or "HW" * (one.pixels.ndim == 2))
         images.append(one)
         check_size((len(content), *images[0].pixels.shape), max_pixels)
         _check_alike(one, images[0], number)
+    return _stacked(images)
+
+
+def _stacked(images: Sequence[Images]) -> Images:
+    """The images of files that are alike as one stack; what these do not agree on is not known."""
     first = images[0]
-    if len(images) == 1 and first.pixels.ndim > 2 and first.axes[:1] in ("", "N"):
-        return first
-    assumed = tuple(dict.fromkeys(sentence for one in images for sentence in one.assumed))[:MOST]
+    assumed = tuple(dict.fromkeys(sentence for one in images for sentence in one.assumed))
+    if len(assumed) > MOST:
+        left = len(assumed) - MOST
+        assumed = (*assumed[:MOST], f"{left} more were assumed of the files, and are left out here")
     if any(one.calibration != first.calibration for one in images):
         first = replace(first, calibration=UNKNOWN)
-        assumed += ("the files have pixels of several sizes, and none is told in the answer",)
+        assumed += (
+            "the files have pixels of several sizes, or some of them tell none, and none is told "
+            "in the answer",
+        )
+    if any(one.alpha != first.alpha for one in images):
+        first = replace(first, alpha=None)
     pixels = np.stack([one.pixels for one in images])
     return replace(first, pixels=pixels, axes=f"N{first.axes}" * bool(first.axes), assumed=assumed)
 
 
 def _check_alike(one: Images, first: Images, number: int) -> None:
-    if len(one.pixels.shape) > 3 or (number and one.axes.startswith("N")):
+    if len(one.pixels.shape) > 3 or one.axes.startswith("N"):
         raise RequestError(
             f"instance {number} is a stack, {times(one.pixels.shape)}; each of several holds one "
             "image; send stacks one by one"
@@ -76,6 +90,12 @@ def _check_alike(one: Images, first: Images, number: int) -> None:
             f"{8 * one.pixels.dtype.itemsize} bits, instance 0 is {times(first.pixels.shape)} of "
             f"{8 * first.pixels.dtype.itemsize}; all images of a request have one size and depth; "
             "send the others in requests of their own"
+        )
+    if one.axes != first.axes:
+        told = ["×".join(image.axes) or "not told" for image in (one, first)]
+        raise RequestError(
+            f"instance {number} has the axes {told[0]}, instance 0 {told[1]}; all images of a "
+            "request have the same; send files of one format, or each in a request of its own"
         )
 
 

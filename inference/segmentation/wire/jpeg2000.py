@@ -4,6 +4,7 @@ ITU-T T.800.
 """
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from ..depth import Range
@@ -17,6 +18,8 @@ BARE = b"\xff\x4f\xff\x51"  # the code stream, and its marker of the size
 BOXED = b"\0\0\0\x0cjP  \r\n\x87\n"
 MAX_COMPONENTS = 4
 MAX_TILES = 4096
+MAX_BOXES = 1000
+OPACITY = (1, 2)  # types of channels; of the second, colours are multiplied by it
 WORKING = 4  # bytes of a value: OpenJPEG computes in 32 bits
 
 
@@ -84,21 +87,55 @@ def read_header(body: bytes | bytearray) -> Header:
 
 def _code_stream(body: bytes | bytearray) -> int:
     """Where the code stream begins, behind the boxes of the file; -1: there is none."""
-    place = 0
-    while not body.startswith(BARE, place):
-        if place + 16 > len(body):
-            return -1
+    if body.startswith(BARE):
+        return 0
+    for kind, begin, _ in _boxes(body, 0, len(body)):
+        if kind == b"jp2c":
+            return begin if body.startswith(BARE, begin) else -1
+    return -1
+
+
+def _boxes(body: bytes | bytearray, place: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """The kind of each box, and where its content begins and ends.
+
+    Raises:
+        RequestError: there are too many.
+    """
+    for _ in range(MAX_BOXES):
+        if place + 16 > end:
+            return
         length, kind = struct.unpack_from(">I4s", body, place)
         head = 8
         if length == 1:  # then it stands behind the kind
             [length], head = struct.unpack_from(">Q", body, place + 8), 16
-        if kind == b"jp2c":
-            place += head
-            return place if body.startswith(BARE, place) else -1
+        elif length == 0:
+            length = end - place
+        yield kind, place + head, min(place + length, end)
         if length < head:
-            return -1
+            return
         place += length
-    return place
+    raise RequestError(
+        f"JPEG 2000 has more than {MAX_BOXES:,} boxes; up to {MAX_BOXES:,} are read; save it "
+        "without its metadata"
+    )
+
+
+def _alpha(body: bytes | bytearray, components: int) -> bool | None:
+    """True: the file says that the last component is opacity, and no other; None: it does not."""
+    if body.startswith(BARE) or components not in (2, 4):
+        return None
+    for kind, begin, end in _boxes(body, 0, len(body)):
+        if kind == b"jp2c":
+            return None
+        if kind != b"jp2h":
+            continue
+        for inner, first, last in _boxes(body, begin, end):
+            if inner == b"cdef":  # how many there are, then number, type, and colour of each
+                content = bytes(body[first + 2 : last])
+                told = struct.iter_unpack(">3H", content[: len(content) // 6 * 6])
+                opacity = [number for number, meaning, _ in told if meaning in OPACITY]
+                return True if opacity == [components - 1] else None
+    return None
 
 
 class Jpeg2000(Reader):
@@ -122,12 +159,15 @@ class Jpeg2000(Reader):
         header = read_header(body)
         weigh(header.shape, max_pixels, WORKING)
         _check(header)
+        alpha = _alpha(body, len(header.bits))
         if header.even and not header.signed and max(header.bits) == 8:
-            return pillow.read(body, self.name, self.media_type, max_pixels)
+            images = pillow.read(body, self.name, self.media_type, max_pixels)
+            several = len(header.bits) > 1  # else what has more channels is looked up in a palette
+            return replace(images, alpha=alpha) if several else images
         with decoding(self.media_type):
             pixels = imagecodecs.jpeg2k_decode(body)
         images = stored(pixels, self.media_type, "HWC"[: pixels.ndim])
-        return replace(images, range=header.range)
+        return replace(images, range=header.range, alpha=alpha)
 
 
 def _check(header: Header) -> None:
