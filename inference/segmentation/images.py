@@ -75,7 +75,20 @@ class Images(ArrayLike):
         Raises:
             RequestError: the values are outside of it, are no numbers, or nothing tells it.
         """
-        return settled(self, wanted)
+        pixels = self.pixels
+        if wanted is not None:
+            if pixels.dtype.kind == "f":
+                depth.check_finite(pixels.min(), pixels.max())
+            told = EIGHT_BITS if self.text else self._settled  # a range says nothing of opacity
+            images = replace(self, clips=True, opaque=told.highest)
+            fixed = wanted.fixed
+            return images._ranging(fixed) if fixed else replace(images, percentiles=wanted)
+        if pixels.dtype.kind == "f":
+            with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
+                pixels = pixels.astype(np.float32, copy=False)
+        found = depth.of_numbers(pixels) if self.text else depth.settle(pixels, self.range)
+        images = replace(self, pixels=pixels, range=found.range, clips=found.clips)
+        return images.noting(found.assumed)
 
     def for_channels(self, channels: int, chosen: Sequence[int] | None = None) -> "Images":
         """The same images with their axes settled for a model of that many channels.
@@ -187,25 +200,6 @@ def _channels_last(pixels: np.ndarray, axes: str) -> np.ndarray:
     if "C" not in axes:
         return pixels[..., None]
     return pixels if axes.endswith("C") else np.moveaxis(pixels, -3, -1)
-
-
-def settled(images: Images, wanted: RangeRule | None) -> Images:
-    """See ``Images.with_range``."""
-    pixels = images.pixels
-    if wanted is not None:
-        if pixels.dtype.kind == "f":
-            depth.check_finite(pixels.min(), pixels.max())
-        white = EIGHT_BITS if images.text else images._settled  # a range says nothing of opacity
-        images = replace(images, clips=True, opaque=white.highest)
-        if wanted.fixed is None:
-            return replace(images, percentiles=wanted)
-        return images._ranging(wanted.fixed)
-    if pixels.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
-            pixels = pixels.astype(np.float32, copy=False)
-        images = replace(images, pixels=pixels)
-    found = depth.of_numbers(pixels) if images.text else depth.settle(pixels, images.range)
-    return replace(images, range=found.range, clips=found.clips).noting(found.assumed)
 
 
 def from_array(array: np.ndarray, media_type: str = "", axes: str = "") -> Images:

@@ -30,8 +30,6 @@ class Avif(Reader):
         return body[4:8] == b"ftyp" and body[8:12] in BRANDS
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
-        import imagecodecs  # takes a twentieth of a second, and few requests need it
-
         if not self.begins(body):
             raise RequestError(
                 f"body begins with {bytes(body[:12])!r}, which is no {self.name}; send the bytes "
@@ -40,6 +38,8 @@ class Avif(Reader):
         bits = _bits(body)
         if bits == 8:
             return pillow.read(body, self.name, self.media_type, max_pixels)
+        import imagecodecs  # takes a twentieth of a second, and few requests need it
+
         with decoding(self.media_type):
             with pillow.opened(body, self.name) as image:
                 shape = (image.height, image.width, len(image.getbands()))

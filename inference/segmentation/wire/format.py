@@ -4,12 +4,13 @@ Some kinds of files are only read: each of them is a ``Reader``.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ..answers import Content, Prediction
+from ..errors import RequestError
 from ..images import Images
 
 
@@ -108,3 +109,23 @@ class Format(Reader):
 def sniffed(body: bytes | bytearray, readers: Iterable[Reader]) -> Reader | None:
     """What the first bytes of a body tell that it is, or None."""
     return next((reader for reader in readers if reader.begins(body)), None)
+
+
+def check_begins(body: bytes | bytearray, media_type: str, readers: Sequence[Reader]) -> Reader:
+    """The one of the readers that the first bytes of a body tell.
+
+    Args:
+        media_type: what the request says it is.
+
+    Raises:
+        RequestError: none of them.
+    """
+    reader = sniffed(body, readers)
+    if reader is None:
+        names = " or ".join(reader.name for reader in readers)
+        raise RequestError(
+            f"body begins with {bytes(body[:8])!r}, which is no {names}; the body of {media_type} "
+            "is the bytes of the file; send them raw (curl --data-binary) and name their type in "
+            "Content-Type"
+        )
+    return reader

@@ -8,8 +8,7 @@ import struct
 from ..errors import RequestError
 from ..images import Images
 from . import media_types, pillow
-from .format import Reader
-from .pictures import check_begins
+from .format import Reader, check_begins
 from .weighing import check_frames, weigh
 
 HEADER = 13  # bytes, with the size of the screen

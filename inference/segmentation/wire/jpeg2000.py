@@ -11,7 +11,7 @@ from ..depth import Range
 from ..errors import RequestError
 from ..images import Images, stored
 from . import media_types, pillow
-from .format import Reader
+from .format import Reader, check_begins
 from .weighing import decoding, weigh
 
 BARE = b"\xff\x4f\xff\x51"  # the code stream, and its marker of the size
@@ -149,13 +149,7 @@ class Jpeg2000(Reader):
     picture = True
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
-        import imagecodecs  # takes a twentieth of a second, and few requests need it
-
-        if not self.begins(body):
-            raise RequestError(
-                f"body begins with {bytes(body[:8])!r}, which is no JPEG 2000; send the bytes of "
-                "the file, and name their type in Content-Type"
-            )
+        check_begins(body, self.media_type, [self])
         header = read_header(body)
         weigh(header.shape, max_pixels, WORKING)
         _check(header)
@@ -164,6 +158,8 @@ class Jpeg2000(Reader):
             images = pillow.read(body, self.name, self.media_type, max_pixels)
             several = len(header.bits) > 1  # else what has more channels is looked up in a palette
             return replace(images, alpha=alpha) if several else images
+        import imagecodecs  # takes a twentieth of a second, and few requests need it
+
         with decoding(self.media_type):
             pixels = imagecodecs.jpeg2k_decode(body)
         images = stored(pixels, self.media_type, "HWC"[: pixels.ndim])

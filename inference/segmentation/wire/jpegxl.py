@@ -10,7 +10,7 @@ from ..depth import UNIT, Range
 from ..errors import RequestError
 from ..images import Images, stored
 from . import media_types
-from .format import Reader
+from .format import Reader, check_begins
 from .weighing import decoding, weigh
 
 BARE = b"\xff\x0a"
@@ -175,13 +175,7 @@ class JpegXl(Reader):
     picture = True
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
-        import imagecodecs  # takes a twentieth of a second, and few requests need it
-
-        if not self.begins(body):
-            raise RequestError(
-                f"body begins with {bytes(body[:8])!r}, which is no {self.name}; send the bytes of "
-                "the file, and name their type in Content-Type"
-            )
+        check_begins(body, self.media_type, [self])
         header = read_header(body)
         if header.animated:
             raise RequestError(
@@ -189,6 +183,8 @@ class JpegXl(Reader):
                 "requests of their own"
             )
         weigh((header.height, header.width, 3 + header.extra), max_pixels, WORKING)
+        import imagecodecs  # takes a twentieth of a second, and few requests need it
+
         with decoding(self.media_type):
             pixels = imagecodecs.jpegxl_decode(body, keeporientation=True)
         images = stored(pixels, self.media_type, "HWC"[: pixels.ndim])

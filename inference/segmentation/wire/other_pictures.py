@@ -3,8 +3,7 @@
 from ..errors import PayloadTooLarge
 from ..images import Images
 from . import media_types, pillow
-from .format import Reader
-from .pictures import check_begins
+from .format import Reader, check_begins
 
 MAX_RUNS = 16 << 20  # bytes of a BMP in runs, which Pillow decodes one by one
 RUNS_AT = 30  # where a BMP tells its compression

@@ -12,10 +12,10 @@ from PIL import Image
 
 from ..answers import Prediction
 from ..calibration import INCH, Calibration
-from ..errors import NotAcceptable, RequestError
+from ..errors import NotAcceptable
 from ..images import Images, times
 from . import jpeg, media_types, pillow, png
-from .format import Format, Reader, sniffed
+from .format import Format, Reader, check_begins
 from .weighing import check_frames, decoding
 
 JPEG_QUALITY = 95
@@ -161,23 +161,3 @@ class AnyPicture:
     def decode(self, body: Any, max_pixels: int) -> Images:
         """Decode a picture of any kind; see ``Reader.decode``."""
         return check_begins(body, self.media_type, self._readers).decode(body, max_pixels)
-
-
-def check_begins(body: bytes, media_type: str, readers: Sequence[Reader]) -> Reader:
-    """The one of the readers that the first bytes of a body tell.
-
-    Args:
-        media_type: what the request says it is.
-
-    Raises:
-        RequestError: none of them.
-    """
-    reader = sniffed(body, readers)
-    if reader is None:
-        names = " or ".join(reader.name for reader in readers)
-        raise RequestError(
-            f"body begins with {bytes(body[:8])!r}, which is no {names}; the body of {media_type} "
-            "is the bytes of the file; send them raw (curl --data-binary) and name their type in "
-            "Content-Type"
-        )
-    return reader

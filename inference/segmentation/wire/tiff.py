@@ -10,7 +10,7 @@ from ..channels import MAX_CHANNELS
 from ..errors import OutOfMemory, RequestError
 from ..images import Images, check_memory, check_size, stored, times
 from . import media_types, tiff_values
-from .format import Format
+from .format import Format, check_begins
 from .tiff_axes import Stack, stack
 from .tiff_file import TiffBytes
 
@@ -42,12 +42,7 @@ class Tiff(Format):
         order of the file. Orientation tags are not applied, so that the mask fits the pixels as
         they are stored.
         """
-        if not body.startswith(self.signatures):
-            raise RequestError(
-                f"body begins with {bytes(body[:8])!r}, which is no TIFF; the body of "
-                f"{self.media_type} is the bytes of the file; send them raw (curl --data-binary) "
-                "and name their type in Content-Type"
-            )
+        check_begins(body, self.media_type, [self])
         try:
             return _read(body, max_pixels)
         except (RequestError, OutOfMemory, MemoryError):
