@@ -21,15 +21,15 @@ demo: ## a real image in, a mask and an overlay out, on the embedded model
 
 serve: setup ## serve MODEL_DIR on HOST:PORT with WORKERS workers, until Ctrl-C
 	@exec env SAGEMAKER_BIND_TO_PORT=$(PORT) MMS_INFERENCE_ADDRESS=http://$(HOST):$(PORT) \
-	  SAGEMAKER_MODEL_SERVER_WORKERS=$(WORKERS) UNET_MODEL_DIR=$(abspath $(MODEL_DIR)) \
+	  SAGEMAKER_MODEL_SERVER_WORKERS=$(WORKERS) UNET_MODEL_DIR="$$(realpath -ms -- "$(MODEL_DIR)")" \
 	  $(VENV)/bin/python inference/entrypoint.py serve
 
 check: lint ## check style and types, and run the unit tests of Python and Java: for every save
-	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
+	@inference/mms/build.sh --test "$(abspath $(VENV)/bin/python)"
 	@$(VENV)/bin/pytest -q tests/unit
 
 test: lint ## check style and types, and run every test, those of two files at a time
-	@inference/mms/build.sh --test $(abspath $(VENV)/bin/python)
+	@inference/mms/build.sh --test "$(abspath $(VENV)/bin/python)"
 	@$(VENV)/bin/pytest --numprocesses 2 --dist loadfile
 
 image: ## build the container image IMAGE
