@@ -11,9 +11,9 @@ from PIL import Image
 
 from segmentation.depth import Range
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
-from segmentation.wire import jpeg, jpeg2000, pillow, png
 from segmentation.wire.decoding import read
 from segmentation.wire.formats import ONLY_READ
+from segmentation.wire.pictures import jpeg, jpeg2000, pillow, png
 from support.bodies import GRAY, RGB, STACK
 
 DEEP = np.arange(15, dtype=np.uint16).reshape(3, 5) * 4369

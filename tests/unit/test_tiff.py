@@ -14,9 +14,11 @@ import tifffile
 
 from segmentation.calibration import Calibration
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
-from segmentation.wire import tiff_axes, tiff_file, tiff_pixels
 from segmentation.wire.media_types import TIFF
-from segmentation.wire.tiff import Tiff
+from segmentation.wire.tiff import axes as tiff_axes
+from segmentation.wire.tiff import file as tiff_file
+from segmentation.wire.tiff import pixels as tiff_pixels
+from segmentation.wire.tiff.format import Tiff
 
 H, W = 20, 33
 GRAY = (np.arange(H * W).reshape(H, W) % 256).astype(np.uint8)

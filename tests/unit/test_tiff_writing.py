@@ -11,7 +11,7 @@ import tifffile
 from segmentation.answers import Mask, Overlay, Prediction, Probability
 from segmentation.calibration import Calibration
 from segmentation.images import Images
-from segmentation.wire.tiff import Tiff
+from segmentation.wire.tiff.format import Tiff
 
 H, W = 20, 33
 TZC = np.arange(2 * 5 * 2 * H * W, dtype=np.uint16).reshape(2, 5, 2, H, W)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from segmentation.wire.tiff_pixels import PICTURES, SIZE_MARKER
+from segmentation.wire.tiff.pixels import PICTURES, SIZE_MARKER
 
 
 def test_strips_are_decoded_by_imagecodecs():

@@ -9,8 +9,9 @@ import numpy as np
 
 from .. import machine
 from ..answers import Answer
+from ..channels import times
 from ..errors import OutOfMemory
-from ..images import Images, times
+from ..images import Images
 from ..networks.network import Network, try_out
 from .plan import Tile
 

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..answers import Prediction
+from ..channels import times
 from ..errors import RequestError, SegmentationError
-from ..images import Images, check_shape, stored, times
+from ..images import Images, check_shape, stored
 from . import media_types
 from .format import Format
 from .weighing import weigh

@@ -15,7 +15,7 @@ from ..images import Images, check_size
 from . import body as of_requests
 from . import formats, media_types
 from .format import Reader, sniffed
-from .pictures import AnyPicture
+from .pictures.written import AnyPicture
 
 MAX_BYTES = 100 << 20  # of a body whose coding was undone
 TEXT_BEGINS = ("{", "[")

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..calibration import UNKNOWN
+from ..channels import times
 from ..errors import RequestError
-from ..images import Images, check_size, times
+from ..images import Images, check_size
 from .format import Reader, sniffed
 
 KEY = "b64"

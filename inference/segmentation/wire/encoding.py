@@ -1,8 +1,8 @@
 """From predictions to the bytes of an answer, in the format that the client likes best."""
 
 from ..answers import ANSWERS, Content, Mask, Prediction
+from ..channels import times
 from ..errors import NotAcceptable
-from ..images import times
 from . import media_types
 from .formats import BY_MEDIA_TYPE, OFFERS, canonical
 from .media_types import MediaRange

@@ -1,17 +1,17 @@
 """Which formats there are. Every list of formats in the project is made of these tables."""
 
 from .arrays import Npy, Npz
-from .avif import Avif
 from .format import Format, Reader
 from .geojson import GeoJson
-from .gif import Gif
-from .jpeg import JpegLs
-from .jpeg2000 import Jpeg2000
-from .jpegxl import JpegXl
-from .other_pictures import Bmp, WebP
-from .pictures import AnyPicture, Jpeg, Png
+from .pictures.avif import Avif
+from .pictures.gif import Gif
+from .pictures.jpeg import JpegLs
+from .pictures.jpeg2000 import Jpeg2000
+from .pictures.jpegxl import JpegXl
+from .pictures.others import Bmp, WebP
+from .pictures.written import AnyPicture, Jpeg, Png
 from .text import Csv, Json, JsonLines
-from .tiff import Tiff
+from .tiff.format import Tiff
 
 FORMATS: tuple[Format, ...] = (
     Json(lambda: ALL_READERS),

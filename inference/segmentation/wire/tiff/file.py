@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import PayloadTooLarge, RequestError
+from ...errors import PayloadTooLarge, RequestError
 
 MAX_PAGES = 10_000
 MAX_TAGS = 4096  # of one page

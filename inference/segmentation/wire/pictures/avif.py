@@ -5,12 +5,13 @@ https://aomediacodec.github.io/av1-avif/
 
 from dataclasses import replace
 
-from ..depth import Range
-from ..errors import RequestError
-from ..images import Images, stored
-from . import media_types, pillow
-from .format import Reader
-from .weighing import decoding, weigh
+from ...depth import Range
+from ...errors import RequestError
+from ...images import Images, stored
+from .. import media_types
+from ..format import Reader
+from ..weighing import decoding, weigh
+from . import pillow
 
 BRANDS = (b"avif", b"avis", b"mif1", b"miaf")
 CONFIGURATION = b"av1C"  # the box that tells the depth

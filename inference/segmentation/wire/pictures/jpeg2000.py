@@ -7,12 +7,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..depth import Range
-from ..errors import RequestError
-from ..images import Images, stored
-from . import media_types, pillow
-from .format import Reader, check_begins
-from .weighing import decoding, weigh
+from ...depth import Range
+from ...errors import RequestError
+from ...images import Images, stored
+from .. import media_types
+from ..format import Reader, check_begins
+from ..weighing import decoding, weigh
+from . import pillow
 
 BARE = b"\xff\x4f\xff\x51"  # the code stream, and its marker of the size
 BOXED = b"\0\0\0\x0cjP  \r\n\x87\n"

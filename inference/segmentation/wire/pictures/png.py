@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..calibration import UNKNOWN, Calibration
-from ..depth import Range
-from ..errors import RequestError
-from ..images import Images, stored
-from .weighing import check_frames, weigh
+from ...calibration import UNKNOWN, Calibration
+from ...depth import Range
+from ...errors import RequestError
+from ...images import Images, stored
+from ..weighing import check_frames, weigh
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the colour type

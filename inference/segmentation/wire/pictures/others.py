@@ -1,9 +1,10 @@
 """Pictures that Pillow reads, and that answers are not written in: WebP and BMP."""
 
-from ..errors import PayloadTooLarge
-from ..images import Images
-from . import media_types, pillow
-from .format import Reader, check_begins
+from ...errors import PayloadTooLarge
+from ...images import Images
+from .. import media_types
+from ..format import Reader, check_begins
+from . import pillow
 
 MAX_RUNS = 16 << 20  # bytes of a BMP in runs, which Pillow decodes one by one
 RUNS_AT = 30  # where a BMP tells its compression

@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..answers import Prediction
-from ..calibration import Calibration
-from ..channels import MAX_CHANNELS
-from ..errors import OutOfMemory, RequestError
-from ..images import Images, check_memory, check_size, stored, times
-from . import media_types, tiff_values
-from .format import Format, check_begins
-from .tiff_axes import Stack, stack
-from .tiff_file import TiffBytes
+from ...answers import Prediction
+from ...calibration import Calibration
+from ...channels import MAX_CHANNELS, times
+from ...errors import OutOfMemory, RequestError
+from ...images import Images, check_memory, check_size, stored
+from .. import media_types
+from ..format import Format, check_begins
+from . import values
+from .axes import Stack, stack
+from .file import TiffBytes
 
 NARROW = MAX_CHANNELS  # pages no wider than this are no question of channels
 
@@ -55,7 +56,7 @@ class Tiff(Format):
             ) from exc
 
     def encode(self, prediction: Prediction) -> bytes:
-        from .tiff_writing import write
+        from .writing import write
 
         return write(prediction)
 
@@ -68,12 +69,12 @@ def _read(body: bytes | bytearray, max_pixels: int) -> Images:
     """
     found = stack(TiffBytes(body).pages())
     # they take a twentieth of a second to import, which workers that get no TIFF do without
-    from .tiff_decoders import Decoders
-    from .tiff_pixels import decode
+    from .decoders import Decoders
+    from .pixels import decode
 
     decoders = Decoders()
     decoder = decoders.of(found.pages[0])
-    tiff_values.check(found.pages[0], decoder.dtype)
+    values.check(found.pages[0], decoder.dtype)
     planes = len(found.pages) * found.copies
     _check(found, planes, decoder.shape, max_pixels)
     check_memory((planes, *decoder.shape), decoder.dtype.itemsize)
@@ -82,7 +83,7 @@ def _read(body: bytes | bytearray, max_pixels: int) -> Images:
     decode(decoders, found.pages, found.copies, out, places)
     pixels = _channels_last(out, channels)
     imagej = found.calibration.program == "imagej"
-    meant = tiff_values.meaning(found.pages, pixels, imagej)
+    meant = values.meaning(found.pages, pixels, imagej)
     last = "C" if meant.pixels.ndim == 4 else ""
     axes = f"NHW{last}"
     pixels = meant.pixels
@@ -104,7 +105,7 @@ def _check(found: Stack, planes: int, page: tuple[int, ...], max_pixels: int) ->
     """Weigh what is going to be decoded.
 
     Args:
-        page: the shape of one; see ``tiff_pixels.Decoder``.
+        page: the shape of one; see ``pixels.Decoder``.
 
     Raises:
         RequestError: it is empty, or its channels have colours.
@@ -156,4 +157,4 @@ def _channels_last(out: np.ndarray, channels: int) -> np.ndarray:
 def _calibration(found: Stack, depth: int) -> Calibration:
     axes = (*zip(found.axes, found.lengths, strict=True), ("Z", depth))
     stack = tuple((axis, length) for axis, length in axes if axis != "C" and length > 1)
-    return replace(tiff_values.calibrated(found.calibration, found.pages[0]), stack=stack)
+    return replace(values.calibrated(found.calibration, found.pages[0]), stack=stack)

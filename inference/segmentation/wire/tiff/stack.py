@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass
 
-from ..calibration import UNKNOWN, Calibration
-from ..errors import PayloadTooLarge, RequestError
-from .tiff_file import MAX_PAGES, Page
+from ...calibration import UNKNOWN, Calibration
+from ...errors import PayloadTooLarge, RequestError
+from .file import MAX_PAGES, Page
 
 MEANINGLESS = "IQ"  # axes of which nothing is known
 

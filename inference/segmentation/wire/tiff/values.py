@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..calibration import Calibration
-from ..depth import Range, of_type, shown
-from ..errors import RequestError
-from .tiff_descriptions import plausible
-from .tiff_file import (
+from ...calibration import Calibration
+from ...depth import Range, of_type, shown
+from ...errors import RequestError
+from .descriptions import plausible
+from .file import (
     COLOR_MAP,
     COMPRESSION,
     EXTRA_SAMPLES,

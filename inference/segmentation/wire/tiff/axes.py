@@ -12,13 +12,13 @@ import struct
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..calibration import Calibration
-from ..channels import count, times
-from ..errors import RequestError
-from . import tiff_ome
-from .tiff_descriptions import lines, number, parsed, plausible, positive, unescaped
-from .tiff_file import LSM_INFO, MASK, MAX_PAGES, REDUCED, STK_PLANES, SUB_PAGES, Page
-from .tiff_stack import Stack, arranged
+from ...calibration import Calibration
+from ...channels import count, times
+from ...errors import RequestError
+from . import ome
+from .descriptions import lines, number, parsed, plausible, positive, unescaped
+from .file import LSM_INFO, MASK, MAX_PAGES, REDUCED, STK_PLANES, SUB_PAGES, Page
+from .stack import Stack, arranged
 
 IMAGEJ = ("ImageJ=", "SCIFIO=")
 LETTERS = re.compile("[A-Za-z]+")  # of axes
@@ -98,10 +98,10 @@ def _with_further(found: Stack, contents: Contents) -> Stack:
 
 def _of_ome(contents: Contents) -> Stack | None:
     pages = contents.pages
-    text = next((text for text in pages[0].texts if text.rstrip().endswith(tiff_ome.END)), None)
+    text = next((text for text in pages[0].texts if text.rstrip().endswith(ome.END)), None)
     if text is None:
         return None
-    images = [image for image in tiff_ome.read(text) if image.here]
+    images = [image for image in ome.read(text) if image.here]
     for image in images[:MAX_IMAGES]:
         try:
             lengths = image.lengths(contents.alike[0].samples)

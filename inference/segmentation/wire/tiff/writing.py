@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import tifffile
 
-from .. import machine
-from ..answers import Prediction
-from ..calibration import MICROMETERS, Calibration
-from ..channels import times
-from ..errors import NotAcceptable
+from ... import machine
+from ...answers import Prediction
+from ...calibration import MICROMETERS, Calibration
+from ...channels import times
+from ...errors import NotAcceptable
 
 NAMED_AXES = "TZC"  # in the order of ImageJ
 IMAGEJ_TYPES = ("uint8", "uint16", "float32")

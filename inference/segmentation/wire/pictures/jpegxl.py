@@ -6,12 +6,12 @@ ISO/IEC 18181-1, annex D; the boxes around it are those of 18181-2.
 import struct
 from dataclasses import dataclass, replace
 
-from ..depth import UNIT, Range
-from ..errors import RequestError
-from ..images import Images, stored
-from . import media_types
-from .format import Reader, check_begins
-from .weighing import decoding, weigh
+from ...depth import UNIT, Range
+from ...errors import RequestError
+from ...images import Images, stored
+from .. import media_types
+from ..format import Reader, check_begins
+from ..weighing import decoding, weigh
 
 BARE = b"\xff\x0a"
 BOXED = b"\0\0\0\x0cJXL \r\n\x87\n"

@@ -7,13 +7,13 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from ..calibration import UNKNOWN, Calibration
-from ..depth import Range
-from ..errors import RequestError
-from ..images import Images, stored
-from . import media_types
-from .format import Reader
-from .weighing import decoding, weigh
+from ...calibration import UNKNOWN, Calibration
+from ...depth import Range
+from ...errors import RequestError
+from ...images import Images, stored
+from .. import media_types
+from ..format import Reader
+from ..weighing import decoding, weigh
 
 START = b"\xff\xd8\xff"
 NEAR_LOSSLESS = 0xF7  # the frame of a JPEG-LS

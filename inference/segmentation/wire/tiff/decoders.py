@@ -11,9 +11,9 @@ import imagecodecs
 import numpy as np
 import tifffile
 
-from ..channels import times
-from ..errors import RequestError
-from .tiff_file import (
+from ...channels import times
+from ...errors import RequestError
+from .file import (
     BITS,
     CODING,
     COMPRESSION,

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
-from ..channels import MAX_CHANNELS
-from ..errors import RequestError
-from ..images import Images, check_memory, stored, times
-from .weighing import check_frames, decoding, weigh
+from ...channels import MAX_CHANNELS, times
+from ...errors import RequestError
+from ...images import Images, check_memory, stored
+from ..weighing import check_frames, decoding, weigh
 
 ARRAYS = ("1", "L", "LA", "RGB", "RGBA", "F", "I;16", "I;16B", "I;16L", "I;16N")
 PALETTES = ("P", "PA")

@@ -14,10 +14,10 @@ import imagecodecs
 import numpy as np
 from tifffile.tifffile import jpeg_shape
 
-from .. import machine
-from ..errors import RequestError
-from .tiff_decoders import TOGETHER, Decoder, Decoders, unpack_lzw
-from .tiff_file import (
+from ... import machine
+from ...errors import RequestError
+from .decoders import TOGETHER, Decoder, Decoders, unpack_lzw
+from .file import (
     FILL_ORDER,
     JPEG_TABLES,
     LSM_INFO,

@@ -5,11 +5,12 @@ https://www.w3.org/Graphics/GIF/spec-gif89a.txt
 
 import struct
 
-from ..errors import RequestError
-from ..images import Images
-from . import media_types, pillow
-from .format import Reader, check_begins
-from .weighing import check_frames, weigh
+from ...errors import RequestError
+from ...images import Images
+from .. import media_types
+from ..format import Reader, check_begins
+from ..weighing import check_frames, weigh
+from . import pillow
 
 HEADER = 13  # bytes, with the size of the screen
 HAS_COLORS, COLORS = 0x80, 0x07  # of the byte that tells of a palette

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from xml.parsers import expat
 
-from ..calibration import MICROMETERS
-from ..errors import PayloadTooLarge, RequestError
-from .tiff_descriptions import plausible
-from .tiff_file import MAX_PAGES
+from ...calibration import MICROMETERS
+from ...errors import PayloadTooLarge, RequestError
+from .descriptions import plausible
+from .file import MAX_PAGES
 
 END = "OME>"
 PLANES = "CZT"

@@ -10,13 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 from PIL import Image
 
-from ..answers import Prediction
-from ..calibration import INCH, Calibration
-from ..errors import NotAcceptable
-from ..images import Images, times
-from . import jpeg, media_types, pillow, png
-from .format import Format, Reader, check_begins
-from .weighing import check_frames, decoding
+from ...answers import Prediction
+from ...calibration import INCH, Calibration
+from ...channels import times
+from ...errors import NotAcceptable
+from ...images import Images
+from .. import media_types
+from ..format import Format, Reader, check_begins
+from ..weighing import check_frames, decoding
+from . import jpeg, pillow, png
 
 JPEG_QUALITY = 95
 
