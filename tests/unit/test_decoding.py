@@ -296,6 +296,22 @@ def test_numbers_of_16_bits_are_exact_where_the_range_says_so(content_type, body
     np.testing.assert_allclose(images.intensities(LARGE), LARGE / 65_535, 1e-7)
 
 
+WIDE = np.array([[1_000_000_001, 1_000_000_003]])  # which float32 takes for the same
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        (JSON, bodies.json_array(WIDE)),
+        (CSV, bodies.csv(WIDE)),
+        (JSONLINES, b"[[1000000001,1000000003]]"),
+    ],
+)
+def test_numbers_of_32_bits_keep_their_digits_until_the_range_is_known(content_type, body):
+    images = read(body, content_type, MAX_PIXELS).with_range(parse("1000000000:1000000004"))
+    np.testing.assert_allclose(images.intensities(images.pixels).ravel(), [0.25, 0.75])
+
+
 @pytest.mark.parametrize("body", [b"[" * 6 + b"1" + b"]" * 6, b'{"instances": [[[[[[1]]]]]]}'])
 def test_lists_within_lists_are_counted_before_they_are_parsed(body):
     with pytest.raises(RequestError, match="nested more than 5 deep"):

@@ -335,6 +335,46 @@ def test_slices_and_thumbnails_of_a_confocal_microscope():
     assert images.calibration.pixel_size == pytest.approx((0.4, 0.2))
 
 
+SAVED = "SI.VERSION_MAJOR = 2020\nSI.hChannels.channelSave = [1;2]\nSI.hChannels.n = [1;2;3;4]\n"
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"software": SAVED},
+        {"software": "SI", "description": "scanimage.SI4.channelsSave = [1 3]"},
+        {
+            "software": "",
+            "description": "state.acq.savingChannel1=1\rstate.acq.savingChannel2=0\r"
+            "state.acq.savingChannel3=1\r".replace("\r", "\r\n"),
+        },
+    ],
+)
+def test_channels_of_scanimage_lie_side_by_side(texts):
+    images = read(written(STACK, metadata=None, **texts))
+    assert (images.axes, images.pixels.shape) == ("NHWC", (3, H, W, 2))
+    np.testing.assert_array_equal(images.pixels[1, ..., 1], STACK[3])
+    assert images.calibration.stack == (("T", 3),)
+
+
+def test_a_last_frame_of_scanimage_that_is_cut_is_left_out_and_told():
+    images = read(written(STACK[:5], metadata=None, software=SAVED))
+    assert images.pixels.shape == (2, H, W, 2)
+    assert "1 page of the last frame, which was left out" in images.assumed[0]
+
+
+def test_one_channel_of_scanimage_is_a_stack():
+    images = read(written(STACK, metadata=None, software="SI.hChannels.channelSave = 1"))
+    assert images.pixels.shape == STACK.shape
+
+
+def test_pages_of_akoya_are_channels():
+    body = written(STACK, metadata=None, software="PerkinElmer-QPI")
+    images = read(body)
+    assert (images.axes, images.pixels.shape) == ("HWC", (H, W, 6))
+    np.testing.assert_array_equal(images.pixels[..., 4], STACK[4])
+
+
 def test_sizes_of_strips_of_a_confocal_microscope_are_those_of_their_pixels():
     body = written(GRAY, compression="lzw", extratags=[(34412, "B", 64, bytes(64), True)])
     entry = tiff_file.TiffBytes(body).pages()[0].entries[279]

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..answers import Prediction
+from ..answers import Content, Prediction
 from ..channels import times
 from ..errors import RequestError, SegmentationError
 from ..images import Images, check_shape, stored
@@ -40,6 +40,7 @@ class Npy(Format):
     media_type = media_types.NPY
     suffixes = (".npy",)
     signatures = (SIGNATURE,)
+    contents = frozenset({Content.ARRAY, Content.IMAGE})
     place = 3
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
@@ -64,6 +65,7 @@ class Npz(Format):
     media_type = media_types.NPZ
     suffixes = (".npz",)
     signatures = (ZIP,)
+    contents = frozenset({Content.ARRAY, Content.IMAGE})
     place = 4
 
     def decode(self, body: bytes, max_pixels: int) -> Images:

@@ -89,6 +89,8 @@ class Format(Reader):
             return False
         if content is Content.PICTURE:  # it is drawn, in 8 bits, whatever its values are
             return self.picture
+        if content is Content.IMAGE:
+            return self.picture or content in self.contents
         return content in self.contents and self.holds_numbers(prediction.values.dtype)
 
     def holds_numbers(self, dtype: np.dtype) -> bool:

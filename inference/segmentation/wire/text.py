@@ -26,7 +26,8 @@ MAX_IMAGES = 10_000  # of JSON Lines
 MAX_ROWS = 1_000_000  # of CSV
 MAX_LINE = 16 << 20  # characters of a row in CSV
 SMALL = 1 << 20  # bytes of a text that need no weighing
-FLOATS = 12  # as bytes of a value: what numpy needs to read them as text
+FLOATS = 16  # as bytes of a value: what numpy needs to read them as text
+EXACT = 1 << 24  # up to which float32 holds every whole number
 
 
 class Json(Format):
@@ -126,7 +127,7 @@ class Csv(Format):
                     "body has no row; CSV holds one image, a row a line; send at least one"
                 )
             rows = chain(first, lines)
-            image = np.loadtxt(rows, np.float32, delimiter=",", comments=None, ndmin=2)
+            image = np.loadtxt(rows, np.float64, delimiter=",", comments=None, ndmin=2)
         except UnicodeDecodeError as exc:
             raise _no_utf8(exc) from exc
         except ValueError as exc:
@@ -134,7 +135,7 @@ class Csv(Format):
                 f"CSV cannot be read: {exc}; every line is a row of the image, numbers 0–255 "
                 "between commas, all rows of one length, no header; mend that row"
             ) from exc
-        return Images(image, None, "HW", self.media_type, text=True)
+        return Images(_compact(image), None, "HW", self.media_type, text=True)
 
     def encode(self, prediction: Prediction) -> bytes:
         if prediction.answer.content is Content.TABLE:
@@ -216,7 +217,7 @@ def _no_utf8(exc: UnicodeDecodeError) -> RequestError:
 
 
 def _numbers(content: Any, where: str) -> np.ndarray:
-    """Nested lists of numbers 0–255 -> uint8 or float32 array of 2 to 4 axes."""
+    """Nested lists of numbers -> uint8, float32 or float64 array of 2 to 4 axes."""
     array = _eight_bits(content)
     if array is None:
         array = _any_numbers(content, where)
@@ -261,7 +262,7 @@ def _from_bytes(rows: list[list], shape: list[int]) -> np.ndarray | None:
 
 
 def _any_numbers(content: Any, where: str) -> np.ndarray:
-    """Nested lists of numbers 0–255, whole or not -> float32 array of 2 to 4 axes."""
+    """Nested lists of any numbers -> float32 or float64 array of 2 to 4 axes."""
     try:
         array = np.asarray(content)
     except ValueError as exc:
@@ -281,7 +282,13 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
             f"{where} has values from {low:g} to {high:g}; such numbers are no intensities; send "
             "the values of the image"
         )
-    return array.astype(np.float32)
+    return _compact(array)
+
+
+def _compact(numbers: np.ndarray) -> np.ndarray:
+    """As float32, unless they are so large that digits would be lost before a range is known."""
+    large = numbers.size and max(-numbers.min(), numbers.max()) > EXACT
+    return numbers.astype(np.float64 if large else np.float32)
 
 
 def _dumps(array: np.ndarray) -> bytes:

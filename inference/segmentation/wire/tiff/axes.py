@@ -1,29 +1,27 @@
 """Which pages of a TIFF are the image, and what its stack means: channels, slices, times.
 
-OME-XML tells it, or the description that ImageJ or tifffile writes; of others nothing but pages is
-known. What is no part of the image is left out: thumbnails, masks, the steps of a pyramid; and
-further images with a sentence for the sender.
+OME-XML tells it, or the description that ImageJ or tifffile writes, or the tags of a microscope's
+own program; of others nothing but pages is known. What is no part of the image is left out:
+thumbnails, masks, the steps of a pyramid; and further images with a sentence for the sender.
 """
 
 import json
 import math
 import re
-import struct
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from ...calibration import Calibration
 from ...channels import count, times
 from ...errors import RequestError
-from . import ome
+from . import microscopes, ome
 from .descriptions import lines, number, parsed, plausible, positive, unescaped
-from .file import LSM_INFO, MASK, MAX_PAGES, REDUCED, STK_PLANES, SUB_PAGES, Page
+from .file import MASK, REDUCED, SUB_PAGES, Page
 from .stack import Stack, arranged
 
 IMAGEJ = ("ImageJ=", "SCIFIO=")
 LETTERS = re.compile("[A-Za-z]+")  # of axes
 MAX_IMAGES = 100  # of OME-XML that are looked at, of those with planes in the file
-LSM_HEAD, LSM_MAGIC = "<10i3d", (b"LI\0\3", b"LI\0\4")
 
 
 class Contents(NamedTuple):
@@ -42,12 +40,13 @@ def stack(pages: list[Page]) -> Stack:
         PayloadTooLarge: it names more than are taken.
     """
     contents = _contents(pages)
-    for read in (_of_ome, _of_tifffile, _of_imagej, _of_metamorph, _of_zeiss):
-        found = read(contents)
-        if found:
-            break
-    else:
-        found = Stack(contents.alike, "I", (len(contents.alike),))
+    found = (
+        _of_ome(contents)
+        or _of_tifffile(contents)
+        or _of_imagej(contents)
+        or microscopes.arrangement(contents.alike)
+        or Stack(contents.alike, "I", (len(contents.alike),))
+    )
     return _with_further(found, contents)
 
 
@@ -214,25 +213,3 @@ def _of_imagej(contents: Contents) -> Stack | None:
         z=positive(found.get("spacing")), unit=unescaped(found.get("unit", "")), program="imagej"
     )
     return arranged(pages, axes, lengths, "ImageJ's description", calibration)
-
-
-def _of_metamorph(contents: Contents) -> Stack | None:
-    """Of a STK, whose planes lie behind one another, below one page."""
-    entry = contents.alike[0].entries.get(STK_PLANES)
-    if entry is None or not 1 < entry.number <= MAX_PAGES or len(contents.alike) > 1:
-        return None
-    return Stack(contents.alike, "Z", (entry.number,), entry.number)
-
-
-def _of_zeiss(contents: Contents) -> Stack | None:
-    """Of a LSM, whose block of numbers begins with its axes and the size of a pixel in metres."""
-    entry = contents.alike[0].entries.get(LSM_INFO)
-    raw = contents.alike[0].file.raw(entry) if entry else memoryview(b"")
-    if len(raw) < struct.calcsize(LSM_HEAD) or bytes(raw[:4]) not in LSM_MAGIC:
-        return None
-    *_, slices, _, frames, _, _, _, x, y, z = struct.unpack_from(LSM_HEAD, raw)
-    width, height, depth = (plausible(size * 1e6) if size < 1 else None for size in (x, y, z))
-    calibration = Calibration((), width, height, depth, "µm" if width else "")
-    if slices < 1 or frames < 1 or slices * frames != len(contents.alike):
-        return None
-    return Stack(contents.alike, "TZ", (frames, slices), calibration=calibration)

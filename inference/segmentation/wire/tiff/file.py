@@ -40,7 +40,7 @@ STRIP_OFFSETS, STRIP_COUNTS, TILE_OFFSETS, TILE_COUNTS = 273, 279, 324, 325
 SEGMENTS = ((TILE_OFFSETS, TILE_COUNTS), (STRIP_OFFSETS, STRIP_COUNTS), (513, 514))
 FILL_ORDER, ROWS_PER_STRIP, PREDICTOR, TILE_WIDTH, TILE_LENGTH = 266, 278, 317, 322, 323
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT, SUB_PAGES, JPEG_TABLES = 282, 283, 296, 330, 347
-STK_PLANES, LSM_INFO = 33629, 34412
+SOFTWARE, STK_PLANES, LSM_INFO = 305, 33629, 34412
 
 # what pages of one stack have in common, and what those have that are decoded alike
 FORM = {
@@ -54,13 +54,8 @@ FORM = {
     PHOTOMETRIC: 1,
 }
 CODING = {
-    COMPRESSION: 1,
-    FILL_ORDER: 1,
-    ROWS_PER_STRIP: 0,
-    PREDICTOR: 1,
-    TILE_WIDTH: 0,
-    TILE_LENGTH: 0,
-}
+    COMPRESSION: 1, FILL_ORDER: 1, ROWS_PER_STRIP: 0, PREDICTOR: 1, TILE_WIDTH: 0, TILE_LENGTH: 0,
+}  # fmt: skip
 
 
 class Entry(NamedTuple):
@@ -155,10 +150,15 @@ class Page:
     @cached_property
     def texts(self) -> list[str]:
         """Its descriptions, as far as they are no longer than a text may be."""
-        raw = [
-            bytes(self.file.raw(entry)) for entry in self.descriptions if entry.number <= MAX_TEXT
-        ]
-        return [_decoded(text.rstrip(b"\0")) for text in raw]
+        return [self._text(entry) for entry in self.descriptions if entry.number <= MAX_TEXT]
+
+    def text_of(self, code: int) -> str:
+        """The text of a tag, as far as it is no longer than a text may be."""
+        entry = self.entries.get(code)
+        return self._text(entry) if entry and entry.number <= MAX_TEXT else ""
+
+    def _text(self, entry: Entry) -> str:
+        return _decoded(bytes(self.file.raw(entry)).rstrip(b"\0"))
 
 
 class TiffBytes:
