@@ -7,6 +7,7 @@
     │   └── UnsupportedMediaType  a media type that is not read here
     ├── OutOfMemory             a request, or a model, needs more memory than there is
     ├── OutOfTime               a request was given up, because it took too long
+    ├── ClientGone              a request was given up, because nobody waits for the answer
     └── ConfigurationError      the server cannot start as it is set up
         ├── SettingsError       a setting has an impossible value
         └── ModelError          the model directory holds no model that can be served
@@ -44,6 +45,10 @@ class OutOfMemory(SegmentationError):
 
 class OutOfTime(SegmentationError):
     """The request took longer than requests may take; the server lives on."""
+
+
+class ClientGone(SegmentationError):
+    """Nobody waits for the answer any more."""
 
 
 class ConfigurationError(SegmentationError):

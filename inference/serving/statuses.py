@@ -10,6 +10,7 @@ from typing import NamedTuple, TypedDict
 from sagemaker_inference.errors import BaseInferenceToolkitError
 
 from segmentation.errors import (
+    ClientGone,
     ModelError,
     NotAcceptable,
     OutOfMemory,
@@ -20,13 +21,14 @@ from segmentation.errors import (
     SettingsError,
     UnsupportedMediaType,
 )
+from serving.contract import CLIENT_GONE
 from serving.settings import named
 
 
 class Status(NamedTuple):
     """The status of an answer, and the ``type`` in its body."""
 
-    code: HTTPStatus
+    code: int
     type: str
 
 
@@ -39,6 +41,7 @@ STATUSES: dict[type, Status] = {
     UnsupportedMediaType: Status(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType"),
     OutOfMemory: Status(HTTPStatus.INSUFFICIENT_STORAGE, "InsufficientStorage"),
     OutOfTime: Status(HTTPStatus.SERVICE_UNAVAILABLE, "OutOfTime"),
+    ClientGone: Status(CLIENT_GONE, "ClientGone"),
     SettingsError: Status(HTTPStatus.INTERNAL_SERVER_ERROR, "SettingsError"),
     ModelError: Status(HTTPStatus.INTERNAL_SERVER_ERROR, "ModelError"),
 }

@@ -154,6 +154,20 @@ def test_clients_that_leave_block_nobody(server):
     until(lambda: invoke_text(server, b"hello " + bytes(10 * MEGABYTE)).status_code == 200)
 
 
+def test_what_nobody_waits_for_is_not_computed(server, connections):
+    """Of five requests two are with the workers, and end when they are told; three wait."""
+    gone = server.log().count('"status":499')
+    clients = [connections(server) for _ in range(5)]
+    for client in clients:
+        client.sendall(post(b"linger"))
+    until(lambda: len(list(server.tmp.glob("unet-*/lingers-*"))) == 2)
+    for client in clients:
+        client.close()
+    assert invoke_text(server, b"hello").status_code == 200
+    until(lambda: server.log().count('"status":499') == gone + 3)
+    until(lambda: not list(server.tmp.glob("unet-*/gone/*")))
+
+
 # --- order, and time
 
 
@@ -215,6 +229,15 @@ def test_a_client_that_sends_no_more_is_answered(server, connections):
         HEAD + b" folded: yes\r\n\r\n",
         CHUNKED + b"5;a=b\r\nhello\r\n0\r\n\r\n",
         CHUNKED + b"5\nhello\n0\n\n",
+        CHUNKED + b"ffffffffffffffff\r\nhello",
+        CHUNKED + b"-5\r\nhello",
+        HEAD + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        HEAD + b"Content-Length: 5\r\nContent-Length: 5\r\n\r\nhello",
+        HEAD + b"Origin: http://a\r\nOrigin: http://b\r\n\r\n",
+        HEAD + b"X: a\0b\r\n\r\n",
+        HEAD + b"X: a\rb\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"CONNECT a:80 HTTP/1.1\r\n\r\n",
         CHUNKED + b"5\r\nhello!\r\n0\r\n\r\n",
         b"GET /ping HTTP/1.1\nHost: a\n\n",
         b"GET /%zz HTTP/1.1\r\n\r\n",
@@ -237,6 +260,18 @@ def test_a_head_that_is_too_large_is_431(server):
     assert "more than the 8,192 bytes" in answer.json()["message"]
 
 
+def test_a_trailer_that_is_too_large_is_431(server):
+    answer = answer_to(server, CHUNKED + b"0\r\n" + b"a: b\r\n" * 5000 + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+def test_other_protocols_are_not_offered(server, protocol):
+    """Who wants to change to one goes on with HTTP/1.1."""
+    head = b"GET /ping HTTP/1.1\r\nConnection: upgrade, close\r\nUpgrade: %s\r\n\r\n"
+    assert answer_to(server, head % protocol).startswith(b"HTTP/1.1 200 ")
+
+
 @pytest.mark.parametrize("path", ["/ping", "/execution-parameters"])
 def test_head_is_answered_as_get_is(server, path):
     got = requests.get(server.url + path, timeout=PATIENCE)
@@ -253,6 +288,8 @@ def test_head_is_answered_as_get_is(server, path):
         ("OPTIONS", "/invocations", "POST"),
         ("DELETE", "/ping", "GET, HEAD"),
         ("TRACE", "/execution-parameters", "GET, HEAD"),
+        ("POST", "/", "GET, HEAD"),
+        ("PUT", "/openapi.json", "GET, HEAD"),
     ],
 )
 def test_other_methods_are_405(server, method, path, allowed):
@@ -262,7 +299,9 @@ def test_other_methods_are_405(server, method, path, allowed):
     assert answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("path", ["/", "//", "/predictions/model", "/model/predict", "/models"])
+@pytest.mark.parametrize(
+    "path", ["//", "/index.html", "/predictions/model", "/model/predict", "/models"]
+)
 def test_there_is_nothing_else(server, path):
     answer = requests.post(server.url + path, b"hello", headers=TEXT, timeout=PATIENCE)
     assert (answer.status_code, answer.json()["code"]) == (404, 404)

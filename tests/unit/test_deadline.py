@@ -2,7 +2,7 @@
 
 import pytest
 
-from segmentation.errors import OutOfTime, PayloadTooLarge
+from segmentation.errors import ClientGone, OutOfTime, PayloadTooLarge
 from segmentation.running.deadline import Deadline
 
 
@@ -23,4 +23,16 @@ def test_what_takes_too_long_is_given_up():
     deadline = Deadline(-1.0, limit=60.0)
     with pytest.raises(OutOfTime, match="with 3 of 8 tiles done"):
         deadline.check(3, 8)
+    deadline.check(8, 8)  # all is done
+
+
+def test_what_nobody_waits_for_is_given_up():
+    left = []
+    deadline = Deadline(gone=lambda: bool(left))
+    deadline.check(3, 8)
+    left.append("the client")
+    with pytest.raises(ClientGone, match="with 3 of 8 tiles done: its client has gone"):
+        deadline.check(3, 8)
+    with pytest.raises(ClientGone, match="before it was begun"):
+        deadline.check_estimate(1)
     deadline.check(8, 8)  # all is done

@@ -10,6 +10,7 @@ ANSWERS = {
     errors.PayloadTooLarge: (413, "PayloadTooLarge"),
     errors.UnsupportedMediaType: (415, "UnsupportedMediaType"),
     errors.OutOfMemory: (507, "InsufficientStorage"),
+    errors.ClientGone: (499, "ClientGone"),
     errors.OutOfTime: (503, "OutOfTime"),
     errors.SettingsError: (500, "SettingsError"),
     errors.ModelError: (500, "ModelError"),

@@ -28,6 +28,8 @@ CLASSES = [
     f"{NAMES}.util.ConnectorType",
     f"{NAMES}.util.JsonUtils",
     f"{NAMES}.util.NettyUtils",
+    f"{NAMES}.util.ServerGroups",
+    f"{NAMES}.wlm.Job",
     f"{NAMES}.wlm.Model",
     f"{NAMES}.wlm.ModelManager",
     f"{NAMES}.wlm.WorkerLifeCycle",
@@ -105,6 +107,12 @@ def test_the_library_for_unix_sockets_is_in_the_jar(machine):
         ("WorkerState", f"{NAMES}.wlm.WorkerState WORKER_MODEL_LOADED"),
         ("WorkerState", f"{NAMES}.wlm.WorkerState WORKER_STOPPED"),
         ("ModelServerEndpoint", "public void doGet("),
+        # by reflection, in WorkerConnections.java and Waiting.java
+        ("ModelServer", f"private {NAMES}.util.ServerGroups serverGroups"),
+        ("ServerGroups", "private io.netty.channel.EventLoopGroup backendGroup"),
+        ("Model", f"<{NAMES}.wlm.Job>> jobsDb"),
+        ("Job", "public java.lang.String getJobId()"),
+        ("NettyUtils", "java.lang.String getRequestId(io.netty.channel.Channel)"),
     ],
 )
 def test_a_member_that_our_classes_use_is_there(class_files, name, member):
@@ -120,6 +128,8 @@ def test_a_member_that_our_classes_use_is_there(class_files, name, member):
         ("ConfigManager", "enable_envvars_config", "what lets such variables count"),
         ("ConfigManager", "management_address", "the first of them"),
         ("ConfigManager", "max_response_size", "the second of them"),
+        ("ConfigManager", "default_response_timeout_seconds", "the third of them"),
+        ("WorkerThread", "[PID]:", "what an answer says before the number of a process"),
         ("NettyUtils", "ACCESS_LOG", "a logger that log4j2.xml turns off"),
         ("NettyUtils", "MMS_METRICS", "a logger that log4j2.xml turns off"),
         ("WorkerLifeCycle$ReaderThread", "MODEL_METRICS", "a logger that log4j2.xml turns off"),
@@ -173,3 +183,11 @@ def test_a_line_that_the_log_drops_is_written_by_mms(class_files, expression):
     # the formats of Python's logging, and javap's escapes
     text = source.replace("%d", "7").replace(r"\'", "'")
     assert re.search(expression, text)
+
+
+def test_the_program_of_workers_lies_where_a_property_says(class_files):
+    """``upstream.server_home``; and the model's folder is among its arguments: ``worker.py``."""
+    assert "String model_server_home" in class_files["ConfigManager"]
+    started = class_files["WorkerLifeCycle"]
+    for said in ("ConfigManager.getModelServerHome", "mms/model_service_worker.py", "--model-path"):
+        assert said in started

@@ -36,6 +36,16 @@ final class AccessLog {
         }
     }
 
+    /** Writes the line of a request whose client has gone before anything was computed. */
+    void writeGone(PendingRequest request, String id) {
+        JsonObject line = new JsonObject();
+        line.addProperty("request_id", id);
+        line.addProperty("request", request.toString());
+        line.addProperty("status", Waiting.GONE);
+        line.addProperty("error", "client has gone: nothing was computed");
+        logger.info("{}", line);
+    }
+
     private static String line(PendingRequest request, FullHttpResponse response) {
         int status = response.status().code();
         JsonObject line = new JsonObject();

@@ -14,17 +14,17 @@ final class Admission {
 
     private final BooleanSupplier draining;
     private final boolean management;
-    private final Limits limits;
+    private final Shared shared;
 
     /**
      * @param draining whether the server takes no more requests
      * @param management whether models can be listed, loaded and unloaded
-     * @param limits of what clients may take
+     * @param shared with other connections: limits, documents, and the origins of scripts
      */
-    Admission(BooleanSupplier draining, boolean management, Limits limits) {
+    Admission(BooleanSupplier draining, boolean management, Shared shared) {
         this.draining = draining;
         this.management = management;
-        this.limits = limits;
+        this.shared = shared;
     }
 
     /** Notes in {@code request} what it asks for. @throws Refusal why it does not come in */
@@ -36,13 +36,21 @@ final class Admission {
         if (draining.getAsBoolean()) {
             throw Refusal.unavailable(DRAINING);
         }
+        shared.origins.check(head);
         Target target = new Target(head.uri());
-        Route route = Route.of(head.method().name(), target, management);
+        Route route = Route.of(methodOf(head), target, shared.documents, management);
         if (route != Route.INVOKE) {
             Target.checkEscapes(target.query());
         }
         request.asksFor(target, route);
-        checkBody(head, limits.largestBody(route));
+        checkBody(head, shared.limits.largestBody(route));
+    }
+
+    /** Its own, or the one that a browser asks for on behalf of a script. */
+    private static String methodOf(HttpRequest head) {
+        return Origins.isPreflight(head)
+                ? head.headers().get(HttpHeaderNames.ACCESS_CONTROL_REQUEST_METHOD)
+                : head.method().name();
     }
 
     private static void checkBody(HttpRequest head, int largest) throws Refusal {

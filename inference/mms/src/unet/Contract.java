@@ -11,10 +11,16 @@ final class Contract {
     static final String FORM_HEADER = "x-unet-content-type";
     static final String MULTI_MODEL_VARIABLE = "SAGEMAKER_MULTI_MODEL";
     static final String LOAD_ERRORS_VARIABLE = "UNET_LOAD_ERRORS";
+    static final String GONE_VARIABLE = "UNET_GONE";
     static final String DRAIN_SECONDS_PROPERTY = "unet.drainSeconds";
     static final String IDLE_SECONDS_PROPERTY = "unet.idleSeconds";
     static final String KEEP_ALIVE_SECONDS_PROPERTY = "unet.keepAliveSeconds";
     static final String CONNECTIONS_PROPERTY = "unet.connections";
+    static final String PORT_PROPERTY = "unet.port";
+    static final String TIMEOUT_SECONDS_PROPERTY = "unet.timeoutSeconds";
+    static final String PAGE_PROPERTY = "unet.page";
+    static final String DESCRIPTION_PROPERTY = "unet.openapi";
+    static final String ORIGINS_PROPERTY = "unet.corsOrigins";
 
     /** What the names of headers begin with that only the server itself sets. */
     static final String OUR_HEADERS = "x-unet-";

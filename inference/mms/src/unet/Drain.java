@@ -5,7 +5,6 @@ import io.netty.channel.group.ChannelGroup;
 import io.netty.channel.group.DefaultChannelGroup;
 import io.netty.util.concurrent.GlobalEventExecutor;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -69,18 +68,19 @@ final class Drain implements Runnable {
     /** The JVM's shutdown hook: the JVM exits when it returns. */
     @Override
     public void run() {
-        Instant deadline = hopeless ? Instant.now() : Instant.now().plus(limit);
+        long begin = System.nanoTime(); // the time of day may be set meanwhile
+        Duration patience = hopeless ? Duration.ZERO : limit;
         begun = true;
-        awaitIdle(deadline);
+        awaitIdle(begin, patience);
         listeners.close().awaitUninterruptibly();
         sleep(SETTLING);
-        awaitIdle(deadline);
+        awaitIdle(begin, patience);
         busy.forEach(Client::giveUp);
-        awaitIdle(Instant.now().plus(LAST_ANSWERS));
+        awaitIdle(System.nanoTime(), LAST_ANSWERS);
     }
 
-    private void awaitIdle(Instant deadline) {
-        while (!isIdle() && Instant.now().isBefore(deadline)) {
+    private void awaitIdle(long begin, Duration patience) {
+        while (!isIdle() && System.nanoTime() - begin < patience.toNanos()) {
             sleep(POLL);
         }
     }

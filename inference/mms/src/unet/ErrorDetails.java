@@ -5,7 +5,7 @@ import io.netty.handler.codec.http.HttpHeaderNames;
 import io.netty.handler.codec.http.HttpResponseStatus;
 import java.util.UUID;
 
-/** Adds what the answers of MMS may lack: a request id, and when to try again. */
+/** Adds what the answers of MMS may lack: a request id, when to try again, and what they are. */
 final class ErrorDetails {
 
     private static final int RETRY_AFTER_SECONDS = 1;
@@ -16,6 +16,8 @@ final class ErrorDetails {
         if (response.status().equals(HttpResponseStatus.SERVICE_UNAVAILABLE)) {
             response.headers().set(HttpHeaderNames.RETRY_AFTER, RETRY_AFTER_SECONDS);
         }
+        // the type is what we say, whatever the bytes look like to a browser
+        response.headers().set("x-content-type-options", "nosniff");
         if (!response.headers().contains(Contract.REQUEST_ID_HEADER)) {
             response.headers().set(Contract.REQUEST_ID_HEADER, UUID.randomUUID());
         }

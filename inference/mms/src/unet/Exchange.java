@@ -1,28 +1,18 @@
 package unet;
 
-import com.google.gson.JsonObject;
-import io.netty.buffer.ByteBuf;
-import io.netty.buffer.Unpooled;
 import io.netty.channel.ChannelDuplexHandler;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelPromise;
-import io.netty.handler.codec.http.DefaultFullHttpRequest;
-import io.netty.handler.codec.http.DefaultFullHttpResponse;
 import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.FullHttpResponse;
 import io.netty.handler.codec.http.HttpContent;
-import io.netty.handler.codec.http.HttpHeaderNames;
-import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
-import io.netty.handler.codec.http.HttpResponseStatus;
 import io.netty.handler.codec.http.HttpStatusClass;
 import io.netty.handler.codec.http.HttpUtil;
 import io.netty.handler.codec.http.LastHttpContent;
 import io.netty.util.ReferenceCountUtil;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
-import java.util.Optional;
 
 /**
  * Follows the requests and answers of one connection, next to its HTTP codec: it collects the
@@ -47,6 +37,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     private PendingRequest pending; // null: there is none
     private HttpRequest arriving; // its head, while its body comes and is wanted
     private Body body;
+    private String id; // by which MMS knows the request; null: it is answered, or MMS has none
     private boolean handedOn; // MMS has the body
     private boolean answered;
     private boolean closing; // when the answer is sent
@@ -92,8 +83,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         body = bodyOf(head);
         boolean waits = HttpUtil.is100ContinueExpected(head);
         if (waits && head.method().equals(HttpMethod.POST)) {
-            HttpResponseStatus status = HttpResponseStatus.CONTINUE;
-            context.writeAndFlush(new DefaultFullHttpResponse(head.protocolVersion(), status));
+            HalfClosed.sendContinue(context);
         }
     }
 
@@ -130,45 +120,19 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     }
 
     private void handOn() throws Refusal {
-        FullHttpRequest request = whole(arriving, body.complete());
-        arriving = null;
-        handedOn = true;
-        context.fireChannelRead(request);
-    }
-
-    /** The request as MMS is to see it. */
-    private FullHttpRequest whole(HttpRequest head, ByteBuf content) throws Refusal {
-        Optional<JsonObject> model = Optional.empty();
-        if (pending.loadsModel()) {
-            model = Optional.of(modelOf(head, content));
-            pending.setModelName(ModelRequests.nameOf(model.get()));
+        HttpRequest head = arriving;
+        if (Origins.isPreflight(head)) {
+            answer(Origins.preflightAnswer(head, pending.route()));
+        } else if (pending.route() == Route.DOCUMENT) {
+            answer(shared.documents.answer(pending.target().path(), head));
+        } else {
+            FullHttpRequest request =
+                    Rewriting.whole(head, body.complete(), pending, shared.models);
+            arriving = null;
+            handedOn = true;
+            context.fireChannelRead(request);
+            id = shared.waiting.idOf(context.channel());
         }
-        byte[] json = model.map(Object::toString).orElse("").getBytes(StandardCharsets.UTF_8);
-        FullHttpRequest request =
-                new DefaultFullHttpRequest(
-                        head.protocolVersion(),
-                        head.method(),
-                        head.uri(),
-                        model.isPresent() ? Unpooled.wrappedBuffer(json) : content,
-                        head.headers(),
-                        LastHttpContent.EMPTY_LAST_CONTENT.trailingHeaders());
-        Rewriting.apply(request, pending.target(), pending.route());
-        if (model.isPresent()) {
-            request.setUri(pending.target().path());
-            request.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
-        }
-        HttpUtil.setTransferEncodingChunked(request, false);
-        HttpUtil.setContentLength(request, request.content().readableBytes());
-        return request;
-    }
-
-    private JsonObject modelOf(HttpRequest head, ByteBuf content) throws Refusal {
-        CharSequence type = HttpUtil.getMimeType(head);
-        boolean json =
-                type != null && HttpHeaderValues.APPLICATION_JSON.contentEqualsIgnoreCase(type);
-        return shared.models.read(
-                pending.target().query(),
-                json ? Optional.of(content.toString(StandardCharsets.UTF_8)) : Optional.empty());
     }
 
     // --- a request is refused
@@ -176,10 +140,19 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     /** {@link Framing} could not read the request. */
     @Override
     public void userEventTriggered(ChannelHandlerContext ctx, Object event) {
-        if (!(event instanceof Refusal)) {
+        if (event instanceof Framing.Ended) {
+            askWhetherClientHasGone();
+        } else if (!(event instanceof Refusal)) {
             ctx.fireUserEventTriggered(event);
         } else if (!answered) {
             refuse((Refusal) event);
+        }
+    }
+
+    private void askWhetherClientHasGone() {
+        PendingRequest asked = pending;
+        if (handedOn && asked.takesInterimAnswers()) {
+            HalfClosed.ask(context, () -> handedOn && pending == asked);
         }
     }
 
@@ -238,8 +211,11 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         body.release();
         body = noBody();
         handedOn = false;
-        FullHttpResponse answer = withMemory(shared.reasons.explain(pending, response));
+        FullHttpResponse known = shared.waiting.explain(id, response);
+        id = null;
+        FullHttpResponse answer = withMemory(shared.reasons.explain(pending, known));
         ErrorDetails.addTo(answer);
+        shared.origins.addTo(answer, pending.origin());
         shared.log.write(pending, answer);
         closing = closing || shared.drain.hasBegun() || !HttpUtil.isKeepAlive(answer);
         HttpUtil.setKeepAlive(answer, !closing);
@@ -273,6 +249,8 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     public void channelInactive(ChannelHandlerContext ctx) {
         if (handedOn) {
             body.leaveToMms();
+            dropRequest();
+            handedOn = false;
         } else {
             body.release();
         }
@@ -280,6 +258,13 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         sending.stop();
         shared.drain.setIdle(this);
         ctx.fireChannelInactive();
+    }
+
+    /** Nobody waits for what MMS was handed. */
+    private void dropRequest() {
+        if (id != null && pending.route() == Route.INVOKE && shared.waiting.leave(id)) {
+            shared.log.writeGone(pending, id);
+        }
     }
 
     /** A client that goes away is no fault of the server. */

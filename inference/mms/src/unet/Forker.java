@@ -2,7 +2,6 @@ package unet;
 
 import com.amazonaws.ml.mms.wlm.WorkerThread;
 import java.time.Duration;
-import java.time.Instant;
 
 /**
  * The process that forks the workers of a model, and starts again when it ended.
@@ -19,7 +18,7 @@ final class Forker {
 
     private final WorkerThread starter;
     private Thread current; // null: MMS's own
-    private Instant begin = Instant.now();
+    private long begin = System.nanoTime(); // the time of day may be set meanwhile
     private int shortLives;
 
     /** @param starter MMS's thread, which has started the process */
@@ -39,8 +38,8 @@ final class Forker {
 
     /** To be called when it is not alive; false if it ended too often, and was not started. */
     boolean startAgain() {
-        Instant now = Instant.now();
-        boolean wasShort = Duration.between(begin, now).compareTo(SHORT) < 0;
+        long now = System.nanoTime();
+        boolean wasShort = now - begin < SHORT.toNanos();
         shortLives = wasShort ? shortLives + 1 : 0;
         if (shortLives >= SHORT_LIVES) {
             return false;

@@ -22,6 +22,11 @@ final class Framing extends ChannelDuplexHandler implements Connections.Connecti
     static final String TOO_MANY =
             "server has as many connections as it can; send the request again later";
 
+    /** The event that the client, whose request is complete, sends no more: or has it gone? */
+    enum Ended {
+        SENDS_NO_MORE
+    }
+
     private final Connections connections;
     private final Limits limits;
     private final RequestBytes request = new RequestBytes();
@@ -257,6 +262,8 @@ final class Framing extends ChannelDuplexHandler implements Connections.Connecti
                     Refusal.badRequest(
                             "connection was closed before the request was complete; send all of"
                                     + " it before you close"));
+        } else if (!broken) {
+            context.fireUserEventTriggered(Ended.SENDS_NO_MORE);
         }
     }
 

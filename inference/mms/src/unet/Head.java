@@ -44,9 +44,8 @@ final class Head {
         if (chunked) {
             checkCoding(codings, lengths);
         }
-        if (values(fields, "host").size() > 1) {
-            throw Refusal.badRequest("request has several headers Host; send one");
-        }
+        checkSingle("Host", fields);
+        checkSingle("Origin", fields);
     }
 
     /** Whether the body comes in chunks. */
@@ -71,6 +70,12 @@ final class Head {
                     "request begins with %s; send a method, a target in which all but ASCII is"
                             + " percent-encoded, and HTTP/1.1 or HTTP/1.0",
                     Text.quote(line));
+        }
+    }
+
+    private static void checkSingle(String name, List<String> fields) throws Refusal {
+        if (values(fields, name.toLowerCase(Locale.ROOT)).size() > 1) {
+            throw Refusal.badRequest("request has several headers %s; send one", name);
         }
     }
 

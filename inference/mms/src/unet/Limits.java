@@ -10,6 +10,7 @@ final class Limits {
 
     private static final String IDLE_SECONDS = "30";
     private static final String KEEP_ALIVE_SECONDS = "75"; // load balancers close after 60
+    private static final String COMPUTING_SECONDS = "600";
     private static final int LARGEST_OTHER_BODY = 64 * 1024; // bytes, of what holds no image
     private static final String TOO_LARGE =
             "body is larger than the %,d bytes that are taken here"
@@ -21,11 +22,13 @@ final class Limits {
 
     private final Duration idle;
     private final Duration keepAlive;
+    private final Duration computing;
     private final int largestBody;
 
-    Limits(Duration idle, Duration keepAlive, int largestBody) {
+    Limits(Duration idle, Duration keepAlive, Duration computing, int largestBody) {
         this.idle = idle;
         this.keepAlive = keepAlive;
+        this.computing = computing;
         this.largestBody = largestBody;
     }
 
@@ -34,6 +37,7 @@ final class Limits {
         return new Limits(
                 seconds(Contract.IDLE_SECONDS_PROPERTY, IDLE_SECONDS),
                 seconds(Contract.KEEP_ALIVE_SECONDS_PROPERTY, KEEP_ALIVE_SECONDS),
+                seconds(Contract.TIMEOUT_SECONDS_PROPERTY, COMPUTING_SECONDS),
                 thatFits(largestBody));
     }
 
@@ -50,6 +54,11 @@ final class Limits {
     /** How long a connection may wait for a request. */
     Duration keepAlive() {
         return keepAlive;
+    }
+
+    /** How long a worker may compute an answer, which it should give up before. */
+    Duration computing() {
+        return computing;
     }
 
     /** The most bytes that the body of a request may have. */

@@ -106,7 +106,8 @@ final class ModelRequests {
 
     private static String path(String url) throws Refusal {
         String path = url.toLowerCase(Locale.ROOT).startsWith("file:") ? pathOfFile(url) : url;
-        if (!path.startsWith("/") || path.chars().anyMatch(Character::isISOControl)) {
+        boolean folder = path.startsWith("/") && !path.matches("/+");
+        if (!folder || path.chars().anyMatch(Character::isISOControl)) {
             throw refusal("url is %s", Text.quote(url));
         }
         return path;

@@ -1,6 +1,7 @@
 package unet;
 
 import io.netty.handler.codec.http.HttpRequest;
+import io.netty.handler.codec.http.HttpVersion;
 import java.util.Optional;
 
 /** What is kept of a request until it is answered. */
@@ -9,6 +10,8 @@ final class PendingRequest {
     private final String line;
     private final String uri;
     private final boolean post;
+    private final boolean recent;
+    private final Optional<String> origin;
     private Target target;
     private Route route;
     private Optional<String> modelName = Optional.empty();
@@ -17,12 +20,16 @@ final class PendingRequest {
         uri = request.uri();
         line = request.method().name() + " " + uri;
         post = request.method().name().equals("POST");
+        recent = request.protocolVersion().equals(HttpVersion.HTTP_1_1);
+        origin = Origins.originOf(request);
     }
 
     private PendingRequest(String line) {
         this.line = line;
         uri = "";
         post = false;
+        recent = false;
+        origin = Optional.empty();
     }
 
     /** One whose head could not be read. */
@@ -33,6 +40,16 @@ final class PendingRequest {
     /** What it asks for, as it came. */
     String uri() {
         return uri;
+    }
+
+    /** Whether its client passes over answers such as 100, which HTTP/1.0 does not know. */
+    boolean takesInterimAnswers() {
+        return recent;
+    }
+
+    /** Where the script is from that sent it; empty: no browser says so. */
+    Optional<String> origin() {
+        return origin;
     }
 
     void asksFor(Target target, Route route) {

@@ -29,6 +29,13 @@ final class Refusal extends Exception {
                 String.format(message, arguments));
     }
 
+    static Refusal forbidden(String message, Object... arguments) {
+        return new Refusal(
+                HttpResponseStatus.FORBIDDEN,
+                "ForbiddenException",
+                String.format(message, arguments));
+    }
+
     static Refusal notFound(String message) {
         return new Refusal(HttpResponseStatus.NOT_FOUND, "ResourceNotFoundException", message);
     }

@@ -1,12 +1,21 @@
 package unet;
 
+import com.google.gson.JsonObject;
+import io.netty.buffer.ByteBuf;
+import io.netty.buffer.Unpooled;
+import io.netty.handler.codec.http.DefaultFullHttpRequest;
+import io.netty.handler.codec.http.FullHttpRequest;
 import io.netty.handler.codec.http.HttpHeaderNames;
+import io.netty.handler.codec.http.HttpHeaderValues;
 import io.netty.handler.codec.http.HttpHeaders;
 import io.netty.handler.codec.http.HttpMethod;
 import io.netty.handler.codec.http.HttpRequest;
 import io.netty.handler.codec.http.HttpUtil;
+import io.netty.handler.codec.http.LastHttpContent;
+import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -19,6 +28,49 @@ final class Rewriting {
             Set.of("multipart/form-data", "application/x-www-form-urlencoded");
 
     private Rewriting() {}
+
+    /**
+     * The request as MMS is to see it.
+     *
+     * @throws Refusal 400 where it wants a model loaded that cannot be
+     */
+    static FullHttpRequest whole(
+            HttpRequest head, ByteBuf content, PendingRequest pending, ModelRequests models)
+            throws Refusal {
+        Optional<JsonObject> model = Optional.empty();
+        if (pending.loadsModel()) {
+            model = Optional.of(modelOf(head, content, pending, models));
+            pending.setModelName(ModelRequests.nameOf(model.get()));
+        }
+        byte[] json = model.map(Object::toString).orElse("").getBytes(StandardCharsets.UTF_8);
+        FullHttpRequest request =
+                new DefaultFullHttpRequest(
+                        head.protocolVersion(),
+                        head.method(),
+                        head.uri(),
+                        model.isPresent() ? Unpooled.wrappedBuffer(json) : content,
+                        head.headers(),
+                        LastHttpContent.EMPTY_LAST_CONTENT.trailingHeaders());
+        apply(request, pending.target(), pending.route());
+        if (model.isPresent()) {
+            request.setUri(pending.target().path());
+            request.headers().set(HttpHeaderNames.CONTENT_TYPE, HttpHeaderValues.APPLICATION_JSON);
+        }
+        HttpUtil.setTransferEncodingChunked(request, false);
+        HttpUtil.setContentLength(request, request.content().readableBytes());
+        return request;
+    }
+
+    private static JsonObject modelOf(
+            HttpRequest head, ByteBuf content, PendingRequest pending, ModelRequests models)
+            throws Refusal {
+        CharSequence type = HttpUtil.getMimeType(head);
+        boolean json =
+                type != null && HttpHeaderValues.APPLICATION_JSON.contentEqualsIgnoreCase(type);
+        return models.read(
+                pending.target().query(),
+                json ? Optional.of(content.toString(StandardCharsets.UTF_8)) : Optional.empty());
+    }
 
     static void apply(HttpRequest request, Target target, Route route) {
         HttpHeaders headers = request.headers();

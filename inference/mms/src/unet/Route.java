@@ -5,6 +5,7 @@ import java.util.Set;
 
 /** What there is at a path, and the methods that it takes. */
 enum Route {
+    DOCUMENT("GET, HEAD"),
     PROBE("GET, HEAD"),
     INVOKE("POST"),
     MODELS("GET, HEAD, POST"),
@@ -18,12 +19,20 @@ enum Route {
         this.methods = methods;
     }
 
+    /** The methods that it takes, as the header Allow lists them. */
+    String methods() {
+        return methods;
+    }
+
     /**
+     * @param documents that are there beside
      * @param management whether models can be listed, loaded and unloaded
      * @throws Refusal 404 where there is nothing, 405 where it has no such method
      */
-    static Route of(String method, Target target, boolean management) throws Refusal {
-        Route route = at(target.segments(), management);
+    static Route of(String method, Target target, Documents documents, boolean management)
+            throws Refusal {
+        boolean document = documents.has(target.path());
+        Route route = document ? DOCUMENT : at(target.segments(), management);
         if (route == null) {
             throw Refusal.notFound(
                     "there is nothing at "

@@ -6,6 +6,7 @@ import com.amazonaws.ml.mms.servingsdk.impl.PluginsManager;
 import com.amazonaws.ml.mms.util.ConfigManager;
 import com.amazonaws.ml.mms.util.Connector;
 import com.amazonaws.ml.mms.util.ConnectorType;
+import com.amazonaws.ml.mms.util.NettyUtils;
 import com.amazonaws.ml.mms.wlm.ModelManager;
 import io.netty.bootstrap.ServerBootstrap;
 import io.netty.channel.Channel;
@@ -22,6 +23,7 @@ import io.netty.util.internal.logging.InternalLoggerFactory;
 import io.netty.util.internal.logging.Slf4JLoggerFactory;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
 import java.nio.file.Path;
 import java.nio.file.Paths;
 import java.security.GeneralSecurityException;
@@ -47,7 +49,7 @@ public final class Server extends ModelServer {
     private final Drain drain;
     private final Shared shared;
 
-    private Server(ConfigManager config, boolean multiModel, Drain drain) {
+    private Server(ConfigManager config, boolean multiModel, Drain drain) throws IOException {
         super(config);
         this.config = config;
         this.multiModel = multiModel;
@@ -62,10 +64,18 @@ public final class Server extends ModelServer {
                         new Connections(Limits.connections()),
                         new Memory(fifth),
                         new Memory(fifth),
+                        new Memory(fifth),
                         new ModelRequests(
                                 Optional.ofNullable(config.getMmsDefaultServiceHandler())),
-                        new LoadReasons(multiModel ? loadErrorsFolder() : Optional.empty()),
+                        new LoadReasons(multiModel ? folder(Contract.LOAD_ERRORS_VARIABLE) : Optional.empty()),
+                        Documents.ofProperties(),
+                        Origins.ofProperty(),
+                        new Waiting(
+                                folder(Contract.GONE_VARIABLE),
+                                Waiting.queuesOfMms(),
+                                NettyUtils::getRequestId),
                         new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
+        WorkerConnections.watch(this, shared);
     }
 
     /** What {@link ModelServer#main} does, for this class. */
@@ -99,8 +109,8 @@ public final class Server extends ModelServer {
         return all.subList(start, all.size()).toArray(new String[0]);
     }
 
-    private static Optional<Path> loadErrorsFolder() {
-        return Optional.ofNullable(System.getenv(Contract.LOAD_ERRORS_VARIABLE)).map(Paths::get);
+    private static Optional<Path> folder(String variable) {
+        return Optional.ofNullable(System.getenv(variable)).map(Paths::get);
     }
 
     /**
@@ -142,23 +152,41 @@ public final class Server extends ModelServer {
                                 connections(
                                         ssl,
                                         hideManagement ? ConnectorType.INFERENCE_CONNECTOR : type));
-        boolean overTcp = connector.getSocketAddress() instanceof InetSocketAddress;
-        if (overTcp && workers instanceof EpollEventLoopGroup) {
+        if (addressOf(connector) instanceof InetSocketAddress && workers instanceof EpollEventLoopGroup) {
             // the kernel takes less at once, so that it is seen when a client reads
             bootstrap.childOption(EpollChannelOption.TCP_NOTSENT_LOWAT, UNSENT);
         }
-        ChannelFuture bound = bootstrap.bind(connector.getSocketAddress()).await();
+        SocketAddress address = addressOf(connector);
+        ChannelFuture bound = bootstrap.bind(address).await();
         if (!bound.isSuccess()) {
             String reason = bound.cause().getMessage();
-            throw new IOException("Cannot listen on " + connector + ": " + reason);
+            throw new IOException(
+                    String.format(
+                            "Cannot listen on %s: %s; SAGEMAKER_BIND_TO_PORT names the port",
+                            urlOf(connector), reason));
         }
         drain.addListener(bound.channel());
         return bound.channel().closeFuture();
     }
 
+    /** MMS takes no ports above 32766: the one to listen on is told beside. */
+    private static SocketAddress addressOf(Connector connector) {
+        Integer port = Integer.getInteger(Contract.PORT_PROPERTY);
+        SocketAddress address = connector.getSocketAddress();
+        return port != null && address instanceof InetSocketAddress
+                ? new InetSocketAddress(((InetSocketAddress) address).getHostString(), port)
+                : address;
+    }
+
+    private static String urlOf(Connector connector) {
+        Integer port = Integer.getInteger(Contract.PORT_PROPERTY);
+        String url = connector.toString();
+        return port == null ? url : url.replaceFirst(":[0-9]+$", ":" + port);
+    }
+
     private ChannelInitializer<Channel> connections(SslContext ssl, ConnectorType type) {
         boolean management = type != ConnectorType.INFERENCE_CONNECTOR;
-        Admission admission = new Admission(drain::hasBegun, management, shared.limits);
+        Admission admission = new Admission(drain::hasBegun, management, shared);
         return new ServerInitializer(ssl, type) {
             @Override
             public void initChannel(Channel channel) {

@@ -7,9 +7,13 @@ final class Shared {
     final Limits limits;
     final Connections connections;
     final Memory bodies;
-    final Memory answers;
+    final Memory arriving; // answers, from workers
+    final Memory answers; // to clients
     final ModelRequests models;
     final LoadReasons reasons;
+    final Documents documents;
+    final Origins origins;
+    final Waiting waiting;
     final AccessLog log;
 
     Shared(
@@ -17,17 +21,25 @@ final class Shared {
             Limits limits,
             Connections connections,
             Memory bodies,
+            Memory arriving,
             Memory answers,
             ModelRequests models,
             LoadReasons reasons,
+            Documents documents,
+            Origins origins,
+            Waiting waiting,
             AccessLog log) {
         this.drain = drain;
         this.limits = limits;
         this.connections = connections;
         this.bodies = bodies;
+        this.arriving = arriving;
         this.answers = answers;
         this.models = models;
         this.reasons = reasons;
+        this.documents = documents;
+        this.origins = origins;
+        this.waiting = waiting;
         this.log = log;
     }
 }

@@ -2,11 +2,13 @@ package unet;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 
 final class ConnectionsTest {
 
+    private long now = TimeUnit.HOURS.toNanos(1);
     private final List<String> dismissed = new ArrayList<>();
-    private final Connections connections = new Connections(2);
+    private final Connections connections = new Connections(2, () -> now);
 
     @Test
     void thereIsRoomUpToTheLimit() {
@@ -31,6 +33,14 @@ final class ConnectionsTest {
         Check.that(admit("new", Connections.Waiting.NOT, 3), "there is room now");
         Check.that(admit("newer", Connections.Waiting.NOT, 4), "there is room now");
         Check.equal(List.of("head", "body"), dismissed);
+    }
+
+    @Test
+    void whoHasJustComeStaysLonger() {
+        admit("slow", Connections.Waiting.FOR_A_HEAD, 1);
+        admit("fresh", Connections.Waiting.FOR_A_REQUEST, now - 1);
+        Check.that(admit("new", Connections.Waiting.NOT, now), "there is room now");
+        Check.equal(List.of("slow"), dismissed);
     }
 
     private boolean admit(String name, Connections.Waiting waiting, long since) {

@@ -27,6 +27,13 @@ final class ContractTest {
         Check.equal(Vector.name("variable", "multi_model"), Contract.MULTI_MODEL_VARIABLE);
         Check.equal(Vector.name("variable", "load_errors"), Contract.LOAD_ERRORS_VARIABLE);
         Check.equal(Vector.name("property", "drain_seconds"), Contract.DRAIN_SECONDS_PROPERTY);
+        Check.equal(Vector.name("variable", "gone"), Contract.GONE_VARIABLE);
+        Check.equal(Vector.name("property", "port"), Contract.PORT_PROPERTY);
+        Check.equal(
+                Vector.name("property", "timeout_seconds"), Contract.TIMEOUT_SECONDS_PROPERTY);
+        Check.equal(Vector.name("property", "page"), Contract.PAGE_PROPERTY);
+        Check.equal(Vector.name("property", "description"), Contract.DESCRIPTION_PROPERTY);
+        Check.equal(Vector.name("property", "origins"), Contract.ORIGINS_PROPERTY);
         Check.equal(Vector.name("logger", "access"), Contract.ACCESS_LOGGER);
     }
 

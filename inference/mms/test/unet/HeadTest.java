@@ -37,6 +37,7 @@ final class HeadTest {
         checkRefused("Content-Length:");
         checkRefused("Content-Length: 9999999999999999999");
         checkRefused("Host: a", "Host: b");
+        checkRefused("Origin: http://a", "origin: http://b");
     }
 
     @Test

@@ -37,7 +37,9 @@ final class ModelRequestsTest {
                         "",
                         "file://host/a",
                         "file:a",
-                        "/a\\u0000b")) {
+                        "/a\\u0000b",
+                        "/",
+                        "//")) {
             Check.contains("absolute path of a folder", checkRefused("", json("a", url)));
         }
     }

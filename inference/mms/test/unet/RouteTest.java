@@ -66,13 +66,13 @@ final class RouteTest {
     }
 
     private static Route route(String method, String target) throws Refusal {
-        return Route.of(method, new Target(target), true);
+        return Route.of(method, new Target(target), Documents.none(), true);
     }
 
     private static Refusal checkRefused(
             int status, String method, String target, boolean management) {
         try {
-            Route.of(method, new Target(target), management);
+            Route.of(method, new Target(target), Documents.none(), management);
             throw new AssertionError("it was taken: " + method + " " + target);
         } catch (Refusal refusal) {
             Check.equal(status, refusal.status().code());

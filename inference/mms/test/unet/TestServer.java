@@ -2,7 +2,9 @@ package unet;
 
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.LoggerFactory;
 
 /** What the connections of one server share. */
@@ -15,6 +17,9 @@ final class TestServer {
     private Memory bodies = new Memory(1_000_000);
     private Memory answers = new Memory(1_000_000);
     private Optional<Path> loadErrors = Optional.empty();
+    private Documents documents = Documents.none();
+    private Origins origins = new Origins(Set.of());
+    private Waiting waiting = new Waiting(Optional.empty(), List::of, of -> null);
     private Shared shared;
 
     TestServer(Drain drain) {
@@ -47,24 +52,44 @@ final class TestServer {
         return this;
     }
 
+    TestServer serving(Documents documents) {
+        this.documents = documents;
+        return this;
+    }
+
+    TestServer naming(String... origins) {
+        this.origins = new Origins(Set.of(origins));
+        return this;
+    }
+
+    TestServer computing(Waiting waiting) {
+        this.waiting = waiting;
+        return this;
+    }
+
     /** Made at the first call: what is set later changes nothing. */
     Shared shared() {
         if (shared == null) {
             shared =
                     new Shared(
                             drain,
-                            new Limits(idle, keepAlive, TestConnection.LARGEST_BODY),
+                            new Limits(
+                                    idle, keepAlive, idle, TestConnection.LARGEST_BODY),
                             new Connections(connections),
                             bodies,
+                            new Memory(1_000_000),
                             answers,
                             new ModelRequests(Optional.of("ours")),
                             new LoadReasons(loadErrors),
+                            documents,
+                            origins,
+                            waiting,
                             new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         }
         return shared;
     }
 
     Admission admission() {
-        return new Admission(drain::hasBegun, true, shared().limits);
+        return new Admission(drain::hasBegun, true, shared());
     }
 }
