@@ -13,6 +13,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import in_venv as in_venv
+
 import numpy as np
 from PIL import Image
 
@@ -69,7 +71,8 @@ def report(mask: bytes, times: dict[str, float]) -> None:
     print(f"  cells agree with the known truth: IoU {iou:.3f}")
     print("wrote out/mask.png and out/overlay.png; to do the same yourself, `make serve`, then:\n")
     print("  curl -X POST http://127.0.0.1:8080/invocations -H 'Content-Type: image/png' \\")
-    print(f"    --data-binary @{SAMPLE.relative_to(ROOT)} -o out/mask.png")
+    print(f"    --data-binary @{SAMPLE.relative_to(ROOT)} -o out/mask.png\n")
+    print("or open http://127.0.0.1:8080 in a browser")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ class Content(Enum):
 
     ARRAY = "numbers for each pixel"
     PICTURE = "colours, drawn into the image"
+    IMAGE = "the image, as it was read"
     FEATURES = "polygons"
     TABLE = "rows of measurements"
 
@@ -37,6 +38,8 @@ class Answer(ABC):
         minimum: the least pixels of a component; smaller ones are background.
         name: what the request calls it.
         content: what it is, which tells the formats that can hold it.
+        of_network: whether it is made of what the network says, tile by tile; else of the images
+            alone (``of_images``).
     """
 
     threshold: float = ModelSpec.threshold
@@ -48,6 +51,7 @@ class Answer(ABC):
 
     name: ClassVar[str]
     content: ClassVar[Content] = Content.ARRAY
+    of_network: ClassVar[bool] = True
 
     def __init_subclass__(cls) -> None:
         if "name" in vars(cls):
@@ -72,9 +76,13 @@ class Answer(ABC):
         colors = spec.class_colors or COLORS
         return cls(chosen, colors, classes, bool(spec.multilabel), spec.class_names, minimum)
 
-    @abstractmethod
     def of_tile(self, probabilities: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, K) probabilities, 0–1 -> (N, h, w) or (N, h, w, K) of any dtype."""
+        raise NotImplementedError(f"{self.name} is not made of probabilities")
+
+    def of_images(self, images: Images) -> np.ndarray:
+        """The values of all images, (N, H, W) or (N, H, W, 3), where the network has no say."""
+        raise NotImplementedError(f"{self.name} is made of probabilities")
 
     @property
     @abstractmethod
@@ -93,6 +101,19 @@ class Answer(ABC):
         """uint8 (classes, 3), the colour of each value; None where the values are no classes, or
         the model names no colours."""
         return None
+
+    @property
+    def class_count(self) -> int:
+        """How many classes a mask tells apart, background among them."""
+        return self.classes + (self.classes == 1 or self.multilabel)
+
+    def class_name(self, number: int) -> str:
+        """What a class is called, by the model or, where it is silent, here."""
+        if number < len(self.names):
+            return self.names[number]
+        if number == 0:
+            return "background"
+        return "foreground" if self.classes == 1 else f"class {number}"
 
     def planes(self, values: np.ndarray, images: Images) -> np.ndarray:
         """What a picture shows: (P, H, W) of any dtype, or (P, H, W, 3) uint8.

@@ -7,6 +7,7 @@ is made of a tile, and what it costs; see CONTRIBUTING.md.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -68,12 +69,6 @@ class Mask(Answer):
         if not self._likeliest or self.colors is COLORS:
             return None
         return class_colors(np.arange(self.classes), self.colors)
-
-    def class_name(self, number: int) -> str:
-        """What a class is called, by the model or, where it is silent, here."""
-        if number < len(self.names):
-            return self.names[number]
-        return "foreground" if self.classes == 1 else f"class {number}"
 
     @property
     def _finding_bytes(self) -> int:
@@ -209,3 +204,40 @@ class Table(Objects):
 
     name = "table"
     content = Content.TABLE
+
+
+class Preview(Answer):
+    """The image as it was read, in 8 bits: what the network is shown. It does not run for it.
+
+    uint8 (N, H, W), or (N, H, W, 3) of three channels; of others the first one.
+    """
+
+    name = "preview"
+    content = Content.IMAGE
+    of_network = False
+
+    @classmethod
+    def wanted(
+        cls, threshold: float | None, spec: ModelSpec, classes: int, minimum: int = 1
+    ) -> Answer:
+        if minimum > 1:
+            raise RequestError(
+                f"minimum is {minimum}; it is the least pixels of a component, and an image has "
+                "none; leave it out, or ask for another output"
+            )
+        return super().wanted(threshold, spec, classes)
+
+    def of_images(self, images: Images) -> np.ndarray:
+        pixels = replace(images, repeats=1).batch  # (N, H, W, C), as stored
+        shown = pixels if pixels.shape[-1] == 3 else pixels[..., 0]
+        values = np.empty(shown.shape, np.uint8)
+        for number, image in enumerate(shown):
+            values[number] = images.eight_bits(image)
+        return values
+
+    @property
+    def bytes_per_pixel(self) -> int:
+        return 3
+
+    def planes(self, values: np.ndarray, images: Images) -> np.ndarray:
+        return values

@@ -4,6 +4,7 @@ from typing import Any
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+ANSWER = "x-unet-answer"  # of an answer: JSON of what a prediction's ``description`` says
 
 
 def header(context: Any, name: str) -> str | None:

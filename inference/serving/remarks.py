@@ -5,11 +5,13 @@ container but the one for custom attributes, which therefore says the same:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from serving.headers import CUSTOM_ATTRIBUTES
+from serving.headers import ANSWER, CUSTOM_ATTRIBUTES
 
+LONGEST_DESCRIPTION = 4096  # characters of it: browsers and proxies take 8,000 for all headers
 LONGEST = 1024  # characters of a header; more of custom attributes SageMaker does not take
 MISCELLANEOUS = "199 -"  # the code of warnings in words, and no name of the server
 PLAIN = str.maketrans({"–": "-", "—": "-", "×": "x", "…": "...", "µ": "u", '"': "'", "\\": "/"})
@@ -30,6 +32,14 @@ def add(context: Any, assumed: Sequence[str], axes: str = "") -> None:
         attributes.append(f'warning="{text[:room]}"')
     if attributes:
         context.set_response_header(0, CUSTOM_ATTRIBUTES, ", ".join(attributes))
+
+
+def describe(context: Any, description: Mapping[str, Any]) -> None:
+    """Put into the answer what it was made of and how; names of classes only where they fit."""
+    text = json.dumps(description, separators=(",", ":"))
+    if len(text) > LONGEST_DESCRIPTION:
+        text = json.dumps({**description, "classes": []}, separators=(",", ":"))
+    context.set_response_header(0, ANSWER, text)
 
 
 def _plain(text: str) -> str:

@@ -1,5 +1,6 @@
 """What the README's first screen promises, as a user types it."""
 
+import contextlib
 import json
 import os
 import re
@@ -30,6 +31,7 @@ def test_demo(tmp_path):
         [seconds] = re.findall(rf"{name} +(\d+\.\d\d) s", demo.stdout)
         assert float(seconds) > 0
     assert "curl -X POST http://127.0.0.1:8080/invocations" in demo.stdout
+    assert demo.stdout.endswith("or open http://127.0.0.1:8080 in a browser\n")
     [iou] = re.findall(r"IoU (\d\.\d+)", demo.stdout)
     assert float(iou) >= 0.90
     with Image.open(ROOT / "out" / "mask.png") as mask:
@@ -40,22 +42,40 @@ def test_demo(tmp_path):
     assert not processes_below(tmp_path)
 
 
+@contextlib.contextmanager
+def serving(port: int, tmp_path: Path):
+    """`make serve`, and the file of what it prints; at the end all that it started has ended."""
+    output = tmp_path / "output"
+    with (
+        output.open("wb") as file,
+        subprocess.Popen(
+            ["make", "--no-print-directory", "serve", f"PORT={port}"],
+            cwd=ROOT,
+            env=os.environ | {"TMPDIR": str(tmp_path)},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        ) as make,
+    ):
+        try:
+            yield make, output
+        finally:
+            make.terminate()
+            make.wait(PATIENCE)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_ends_with_all_that_it_started(tmp_path, number):
+def test_serve_says_where_it_is_and_ends_with_all_that_it_started(tmp_path, number):
     port = free_port()
-    command = ["make", "--no-print-directory", "serve", f"PORT={port}"]
-    make = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    until(lambda: is_ready(f"http://127.0.0.1:{port}"))
-    # Ctrl-C in a terminal goes to the whole group; `kill` to make alone
-    os.killpg(make.pid, number) if number == signal.SIGINT else make.send_signal(number)
-    make.wait(PATIENCE)
+    url = f"http://127.0.0.1:{port}"
+    with serving(port, tmp_path) as (make, output):
+        until(lambda: is_ready(url) and "curl" in output.read_text())
+        server, page, curl = output.read_text().splitlines()
+        assert (server, page) == (f"server  {url}  (Ctrl-C ends it)", f"page    {url}/")
+        assert curl.startswith(f"curl    curl -X POST {url}/invocations -H 'Content-Type: ")
+        # Ctrl-C in a terminal goes to the whole group; `kill` to make alone
+        os.killpg(make.pid, number) if number == signal.SIGINT else make.send_signal(number)
+        make.wait(PATIENCE)
     until(lambda: not processes_below(tmp_path))
 
 

@@ -11,6 +11,7 @@ from segmentation.answers import (
     Overlay,
     Polygons,
     Prediction,
+    Preview,
     Probability,
     Table,
 )
@@ -96,7 +97,8 @@ def test_answers_have_the_names_that_requests_use():
     assert ANSWERS["labels"] is Labels
     assert ANSWERS["geojson"] is Polygons
     assert ANSWERS["table"] is Table
-    assert len(ANSWERS) == 6
+    assert ANSWERS["preview"] is Preview
+    assert len(ANSWERS) == 7
 
 
 def test_outline():
@@ -239,3 +241,51 @@ def test_what_classes_are_called():
     assert Mask().class_name(1) == "foreground"
     assert Mask(classes=3).class_name(2) == "class 2"
     assert Mask(names=("back", "cell")).class_name(1) == "cell"
+
+
+def test_a_preview_is_the_image_in_8_bits():
+    gray = from_array(np.array([[0, 257, 65_535]], np.uint16), axes="HW").for_channels(3)
+    shown = Preview(classes=3).of_images(gray)
+    assert (shown.dtype, shown.tolist()) == (np.uint8, [[[0, 1, 255]]])
+    rgb = np.arange(12, dtype=np.uint8).reshape(1, 2, 2, 3)
+    colour = from_array(rgb, axes="NHWC").for_channels(3)
+    np.testing.assert_array_equal(Preview().of_images(colour), rgb)
+    made = Prediction(rgb, Preview(), colour)
+    assert made.plane_count == 1
+    np.testing.assert_array_equal(made.planes, rgb)
+
+
+def test_a_preview_has_no_components():
+    with pytest.raises(RequestError, match=r"minimum is 20; .* ask for another output"):
+        Preview.wanted(None, ModelSpec(), 1, 20)
+
+
+def test_what_an_answer_was_made_of_is_described():
+    images = from_array(np.zeros((2, 4, 3), np.uint8), axes="NHW")
+    answer = Mask.wanted(0.4, ModelSpec(class_names=("back", "cell")), 1)
+    made = Prediction(np.zeros((2, 4, 3), np.uint8), answer, images, 6, 1.23456)
+    assert made.description == {
+        "output": "mask",
+        "shape": [2, 4, 3],
+        "threshold": 0.4,
+        "minimum": 1,
+        "multilabel": False,
+        "classes": [
+            {"name": "back", "color": "#000000"},
+            {"name": "cell", "color": "#ffd400"},
+        ],
+        "tiles": 6,
+        "seconds": 1.235,
+        "pixel_um": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("classes", "multilabel", "count"), [(1, False, 2), (3, False, 3), (3, True, 4)]
+)
+def test_classes_of_a_description_have_the_background_first(classes, multilabel, count):
+    images = from_array(np.zeros((4, 3), np.uint8), axes="HW")
+    answer = Mask(classes=classes, multilabel=multilabel)
+    described = Prediction(np.zeros((1, 4, 3, classes)), answer, images).description["classes"]
+    assert len(described) == count
+    assert described[0] == {"name": "background", "color": "#000000"}

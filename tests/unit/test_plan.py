@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 
 from segmentation import machine
-from segmentation.answers import Mask, Probability
+from segmentation.answers import Mask, Preview, Probability
 from segmentation.errors import OutOfMemory, SettingsError
 from segmentation.images import from_array
 from segmentation.networks.network import Geometry
 from segmentation.running.budget import Budget
 from segmentation.running.plan import TilePlan, check_tile_size, default_overlap
+from segmentation.running.predict import predict
 from segmentation.running.segmenter import prepare
 from segmentation.spec import ModelSpec
+from segmentation.spec_entries import Sizes
 
 POINTWISE = Geometry(stride=1, reach=0)
 
@@ -66,6 +68,21 @@ def test_tiles_too_small_for_a_far_reach_are_logged(caplog):
     assert not caplog.messages
 
 
+def test_sizes_that_the_spec_allows():
+    """Multiples of both strides, no smaller than it says; what it does not trust is not kept."""
+    plan = TilePlan.of(replace(Copy(), geometry=Geometry(4, 10)), sizes=Sizes(48, 6, 30))
+    assert (plan.rows.stride, plan.rows.margin) == (12, 30)
+    assert plan.tile(5, 50) == (48, 60)
+    assert plan.tile(1500, 1)[0] % 12 == 0
+
+
+def test_one_size_that_the_spec_allows():
+    plan = TilePlan.of(replace(Copy(), geometry=Geometry(16, 10)), sizes=Sizes(64, 0))
+    assert (plan.tile(5, 500), plan.rows.fixed) == ((64, 64), 64)
+    impossible = TilePlan.of(replace(Copy(), geometry=Geometry(16, 10)), sizes=Sizes(65, 0))
+    assert impossible.rows.fixed is None
+
+
 def test_a_fixed_size_overlaps_whatever_its_stride():
     network = Copy(height=64, width=128, geometry=Geometry(64, 100))
     plan = TilePlan.of(network)
@@ -104,6 +121,19 @@ def test_tiles_cover_every_pixel_of_every_image_once():
 def test_tiles_are_counted():
     plan = TilePlan.of(Copy(), tile_size=64, tile_overlap=0)
     assert len(plan.tiles(3, 128, 65)) == 3 * 2 * 2
+
+
+def test_no_network_runs_for_a_preview():
+    class Idle(Copy):
+        def run(self, images):
+            raise AssertionError("the network runs")
+
+    segmenter = replace(prepare(Copy(), ModelSpec(), tile_size=32), network=Idle())
+    images = from_array(np.full((40, 70), 7, np.uint8), axes="HW").for_channels(1)
+    made = predict(segmenter, images, Preview())
+    assert (made.values == 7).all()
+    assert made.tiles == len(segmenter.plan.tiles(1, 40, 70)) > 1
+    assert made.seconds == segmenter.budget.seconds(segmenter.plan.tiles(1, 40, 70))
 
 
 @pytest.mark.parametrize(("batch_size", "batches"), [(None, [64, 16]), (10, [10] * 8)])

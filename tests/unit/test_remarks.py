@@ -1,5 +1,7 @@
 """What a client is told beside its answer."""
 
+import json
+
 import pytest
 from mms.context import Context, RequestProcessor
 
@@ -44,3 +46,17 @@ def test_attributes_are_no_longer_than_sagemaker_takes(context):
     assert len(attributes) == 1024
     assert attributes.endswith('"')
     assert len(headers(context)["warning"]) < 1100
+
+
+def test_what_an_answer_was_made_of_is_one_line_of_json(context):
+    described = {"threshold": 0.5, "classes": [{"name": "Zelle µ\n", "color": "#ffd400"}]}
+    remarks.describe(context, described)
+    text = headers(context)["x-unet-answer"]
+    assert text.isascii()
+    assert text.isprintable()
+    assert json.loads(text) == described
+
+
+def test_names_of_classes_are_left_out_where_they_are_too_long(context):
+    remarks.describe(context, {"threshold": 0.5, "classes": [{"name": 5000 * "x"}]})
+    assert json.loads(headers(context)["x-unet-answer"]) == {"threshold": 0.5, "classes": []}

@@ -67,3 +67,13 @@ def test_polygons_of_classes():
     content = json.loads(encode(made(np.array([[0, 2, 2, 1]]), "geojson", None, spec), GEOJSON)[0])
     found = [feature["properties"] for feature in content["features"]]
     assert [of["classification"]["name"] for of in found] == ["nucleus", "cell"]
+
+
+@pytest.mark.parametrize("array", [MASK, MASK / np.float32(255)])
+def test_a_preview_is_the_image_whatever_was_returned(array):
+    assert made(array, "preview").values.tolist() == IMAGES.pixels[None].tolist()
+
+
+def test_an_image_that_nobody_here_has_seen_has_no_preview():
+    with pytest.raises(RequestError, match="output=preview shows the image, which only code of"):
+        made(MASK, "preview", None)

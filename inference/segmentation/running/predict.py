@@ -44,6 +44,7 @@ def predict(
         The values of all images, as ``answer`` makes them.
 
     Raises:
+        ModelError: the network was not trained on intensities, and its spec does not say on what.
         OutOfMemory: there is not enough memory for this.
         PayloadTooLarge: it would take too long.
         OutOfTime: it took too long.
@@ -76,12 +77,16 @@ def _predict(
     network, plan = segmenter.network, segmenter.plan
     pixels = images.batch  # (N, H, W, C), as stored
     tiles = plan.tiles(*pixels.shape[:3])  # of all N images
+    expected = augment * segmenter.budget.seconds(tiles)
+    if not answer.of_network:
+        return Prediction(answer.of_images(images), answer, images, len(tiles), expected)
     batches = list(plan.batches(tiles))  # n tiles each, all of h×w pixels
-    segmenter.budget.check(images, batches[0], answer)
-    deadline.check_estimate(augment * segmenter.budget.seconds(tiles))
     # what a user's input_fn made for the network has been preprocessed there
     preprocessing = NOTHING if images.as_given else segmenter.preprocessing
+    segmenter.budget.check(images, batches[0], answer, preprocessing.bytes_for(images))
+    deadline.check_estimate(expected)
     functions = preprocessing.fitted(images)
+    images = images if images.as_given else images.noting(segmenter.remark)
     values, done = None, 0
     for batch in batches:
         cuts = np.stack([tile.cut_from(pixels) for tile in batch])  # (n, h, w, C), as stored
@@ -98,7 +103,8 @@ def _predict(
         progress(done, len(tiles))
         deadline.check(done, len(tiles))
     assert values is not None, "there is at least one image"
-    return Prediction(answer.finished(values), answer, images, len(tiles))  # (N, H, W, …)
+    # (N, H, W, …)
+    return Prediction(answer.finished(values), answer, images, len(tiles), expected)
 
 
 class _LogProgress:

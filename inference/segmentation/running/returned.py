@@ -72,13 +72,16 @@ def prediction(
         raise ModelError(f"predict_fn returned {times(array.shape)}; {RULE}")
     kind = ANSWERS[output]
     found, settled = _read(array, images)
-    if settled is None and kind.content is Content.PICTURE:
+    if settled is None and kind.content in (Content.PICTURE, Content.IMAGE):
         raise RequestError(
-            f"output={output} draws into the image, which only code of this model has seen, or has "
+            f"output={output} shows the image, which only code of this model has seen, or has "
             f"changed in size; ask for output={Mask.name}"
         )
-    seen, settled = settled is not None, settled or _blank(found, media_type)
     classes = array.shape[-1] if found.axes.endswith("C") else 1
+    if settled is not None and not kind.of_network:
+        answer = kind.wanted(threshold, spec, classes, minimum)
+        return Prediction(answer.of_images(settled), answer, settled)
+    seen, settled = settled is not None, settled or _blank(found, media_type)
     values = array.reshape(*found.size, classes)
     if array.dtype.kind == "f":
         answer = kind.wanted(threshold, spec, classes, minimum)

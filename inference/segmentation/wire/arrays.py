@@ -3,8 +3,11 @@
 https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
+import ast
 import io
 import math
+import re
+import struct
 import warnings
 import zipfile
 from typing import Any, NamedTuple
@@ -22,7 +25,11 @@ from .weighing import weigh
 MEMBER_SUFFIX = ".npy"
 IMAGES = "instances"  # the array of a request's NPZ that holds the images
 SIGNATURE = b"\x93NUMPY"
-MAX_HEADER = 1 << 16  # bytes; numpy itself reads 10,000 characters of it
+MAX_HEADER = 1 << 16  # bytes
+MAX_TEXT = 10_000  # of these; numpy itself reads no more
+LENGTHS = {(1, 0): struct.Struct("<H"), (2, 0): struct.Struct("<I")}  # of the text, by the version
+KEYS = {"descr", "fortran_order", "shape"}
+LONG = re.compile(r"(?<=\d)L\b")  # behind the numbers of Python 2
 MAX_LENGTH = 1 << 40  # of an axis: more is no memory in the world
 MAX_ITEMSIZE = 8
 ZIP = b"PK\x03\x04"
@@ -141,7 +148,7 @@ def _read_header(file: Any, max_pixels: int) -> Header:
         header = Header(*_parse_header(file))
     except zipfile.BadZipFile:
         raise
-    except Exception as exc:  # numpy parses it as Python: TokenError, SyntaxError, ValueError, …
+    except Exception as exc:  # it is read as Python: SyntaxError, ValueError, …
         reason = f"{exc}"[:200]
         raise RequestError(
             f"NPY header cannot be read: {reason}; write it with numpy.save"
@@ -159,13 +166,29 @@ def _read_header(file: Any, max_pixels: int) -> Header:
 
 
 def _parse_header(file: Any) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape, whether the first axis changes fastest, and the type.
+
+    NumPy's own reader takes headers of Python 2 apart token by token, which takes a minute where
+    one is damaged and full of blanks.
+
+    Raises:
+        Exception: of many kinds, of damaged headers.
+    """
     version = np.lib.format.read_magic(file)
-    with warnings.catch_warnings(action="ignore"):  # about headers that Python 2 wrote
-        if version == (1, 0):
-            return np.lib.format.read_array_header_1_0(file)
-        if version == (2, 0):
-            return np.lib.format.read_array_header_2_0(file)
-    raise ValueError(f"version {version} of the format is not read here")
+    if version not in LENGTHS:
+        raise ValueError(f"version {version} of the format is not read here")
+    [length] = LENGTHS[version].unpack(file.read(LENGTHS[version].size))
+    if length > MAX_TEXT:
+        raise ValueError(f"it has {length:,} bytes, and up to {MAX_TEXT:,} are read")
+    text = LONG.sub("", file.read(length).decode("latin-1"))
+    with warnings.catch_warnings(action="ignore"):  # about numbers that run into words
+        told = ast.literal_eval(text)
+    if not isinstance(told, dict) or {*told} != KEYS:
+        raise ValueError(f"it is no dictionary of {', '.join(sorted(KEYS))}")
+    shape, fortran = told["shape"], told["fortran_order"]
+    if not isinstance(shape, tuple) or not isinstance(fortran, bool):
+        raise ValueError("its shape is no tuple, or its order neither True nor False")
+    return shape, fortran, np.lib.format.descr_to_dtype(told["descr"])
 
 
 def _check_dtype(dtype: np.dtype) -> None:

@@ -3,8 +3,9 @@
 https://www.w3.org/TR/png-3/
 """
 
+import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -141,13 +142,43 @@ def read_sixteen_bits(header: Header, body: bytes, max_pixels: int, media_type: 
 
     samples = SAMPLES[header.color]
     shape = (header.height, header.width, samples)[: 2 + (samples > 1)]
+    axes = "NHWC"[: len(shape) + 1]
     if header.frames == 1:
         weigh(shape, max_pixels, itemsize=2)
-        return stored(imagecodecs.png_decode(body), media_type, "HWC"[: len(shape)])
+        return stored(decoded(imagecodecs.png_decode, body, shape), media_type, axes[1:])
     check_frames(header.frames)
-    weigh((header.frames, *shape), max_pixels, itemsize=2)
-    frames = imagecodecs.apng_decode(body)[-header.frames :]  # the first may be none of them
-    return stored(frames, media_type, "NHWC"[: len(shape) + 1])
+    stack = (header.frames + header.hides_first, *shape)
+    weigh(stack, max_pixels, itemsize=2)
+    frames = decoded(imagecodecs.apng_decode, body, stack)[header.hides_first :]
+    return stored(frames, media_type, axes)
+
+
+def decoded(decoder: Callable[..., object], body: bytes, shape: tuple[int, ...]) -> np.ndarray:
+    """uint16 pixels of that shape, whose memory is free again where they cannot be decoded.
+
+    Raises:
+        Exception: the decoder's own, of damaged files.
+    """
+    pixels = np.empty(shape, np.uint16)
+    with freed_if_it_fails(pixels):
+        decoder(body, out=pixels)
+    return pixels
+
+
+@contextlib.contextmanager
+def freed_if_it_fails(pixels: np.ndarray) -> Iterator[None]:
+    """Give the memory of an array back where what fills it fails; it then has no pixels.
+
+    The PNG decoders of imagecodecs 2026.3.6 leave by a jump, and hold the array for ever.
+
+    Args:
+        pixels: an array that is no view.
+    """
+    try:
+        yield
+    except Exception:
+        pixels.resize((0,), refcheck=False)
+        raise
 
 
 def told_range(pixels: np.ndarray, header: Header) -> Range | None:

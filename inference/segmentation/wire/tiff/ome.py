@@ -15,6 +15,8 @@ from .descriptions import plausible
 from .file import MAX_PAGES
 
 END = "OME>"
+MAX_ELEMENTS = 500_000  # of the text; a stack of MAX_PAGES planes has about 50,000
+MAX_IMAGES = 20_000  # a plate of 1536 wells may have that many
 PLANES = "CZT"
 
 
@@ -117,6 +119,7 @@ class _Reader:
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
         self._pixels: Image | None = None
+        self._elements = 0
 
     def read(self, text: str) -> list[Image]:
         self._parser.Parse(text.encode("utf-8", "replace"), True)
@@ -129,6 +132,12 @@ class _Reader:
         )
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
+        self._elements += 1
+        if self._elements > MAX_ELEMENTS or len(self.images) > MAX_IMAGES:
+            raise RequestError(
+                f"OME-XML of the TIFF has more than {MAX_ELEMENTS:,} elements, or names more than "
+                f"{MAX_IMAGES:,} images; no more are read; save the image alone"
+            )
         kind = name.rpartition(":")[2]
         if kind == "Pixels":
             self._pixels = _image(attributes)

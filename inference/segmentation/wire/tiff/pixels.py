@@ -16,6 +16,7 @@ from tifffile.tifffile import jpeg_shape
 
 from ... import machine
 from ...errors import RequestError
+from ..pictures.png import freed_if_it_fails
 from .decoders import TOGETHER, Decoder, Decoders, unpack_lzw
 from .file import (
     FILL_ORDER,
@@ -45,8 +46,8 @@ WEBP = 50001
 JPEGS_2000 = (33003, 33004, 33005, 34712)
 REVERSED = 2  # of FillOrder
 SIZE_MARKER = b"\xff\x4f\xff\x51"
-MANY = 10_000  # strips and tiles, which may be as small as they like
-LEAST_BYTES = 16  # of pixels in each where there are more, in the mean
+MANY = 20_000  # strips and tiles, which may be as small as they like: they take about a second
+LEAST_BYTES = 256  # of pixels in each where there are more, in the mean
 MOST = 1_000_000  # whatever is in them
 THREADS = 8  # more do not help
 
@@ -274,7 +275,8 @@ def _picture(data: memoryview, seen: Any, number: int) -> tuple[np.ndarray, tupl
         room = np.empty((*size, samples), seen.dtype)
         view = room.reshape(size[1:] if samples == 1 else (*size[1:], samples))
         try:
-            decoder(data, out=view, **options)
+            with freed_if_it_fails(room):
+                decoder(data, out=view, **options)
         except ValueError as exc:
             failed = failed or exc
         else:
