@@ -1,29 +1,66 @@
-"""The tables of the README that say what the code decides."""
+"""The tables of the README and of the documents that say what the code decides."""
 
 import re
 from pathlib import Path
 
+import pytest
+
 from segmentation.answers import ANSWERS
 from segmentation.wire.formats import READERS
+from segmentation.wire.options import PARSERS
+from serving.settings import _NAMES as NAMES
+from serving.settings import MODEL_DIR
 
-README = (Path(__file__).resolve().parents[2] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[2]
 MEDIA_TYPE = re.compile(r"`([a-z]+/[a-z0-9.+-]+)`")
+SETTING = re.compile(r"`((?:UNET|SAGEMAKER|MMS)_[A-Z_]+)`")
+OPTION = re.compile(r"`(\w+)=")
+# read by SageMaker's toolkit, by Multi Model Server, or at both ends
+OF_OTHERS = {
+    "SAGEMAKER_BIND_TO_PORT",
+    "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS",
+    "SAGEMAKER_MULTI_MODEL",
+    "MMS_JOB_QUEUE_SIZE",
+    "MMS_INFERENCE_ADDRESS",
+}
 
 
-def section(title: str) -> str:
-    return README.split(f"\n## {title}\n")[1].split("\n## ")[0]
-
-
-def first_column(text: str) -> str:
-    """The first cells of all tables, a line each."""
+def first_column(document: str, title: str) -> str:
+    """The first cells of the tables of a section, a line each."""
+    text = (ROOT / document).read_text().split(f"\n## {title}\n")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
     return "\n".join(rows)
 
 
 def test_requests_may_have_all_media_types_that_are_read():
-    assert MEDIA_TYPE.findall(first_column(section("Requests"))) == list(READERS)
+    assert MEDIA_TYPE.findall(first_column("docs/api.md", "Formats")) == list(READERS)
 
 
 def test_requests_may_want_all_answers():
-    outputs = re.findall(r"`output=(\w+)`", first_column(section("Requests")))
+    outputs = re.findall(r"`output=(\w+)`", first_column("README.md", "Answers"))
     assert outputs == list(ANSWERS)
+    answers = re.findall(r"`(\w+)`", first_column("docs/api.md", "Answers"))
+    assert [answer for answer in answers if answer != "output"] == list(ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("document", "title"), [("README.md", "Answers"), ("docs/api.md", "Options")]
+)
+def test_requests_may_have_all_options(document, title):
+    assert set(OPTION.findall(first_column(document, title))) == set(PARSERS)
+
+
+def test_all_settings_are_told():
+    told = SETTING.findall(first_column("docs/serving.md", "Settings"))
+    assert len(told) == len(set(told))
+    assert set(told) == {MODEL_DIR, *NAMES.values()} | OF_OTHERS
+
+
+def test_the_settings_of_the_readme_are_some_of_them():
+    told = SETTING.findall(first_column("README.md", "Settings"))
+    assert told
+    assert set(told) <= {MODEL_DIR, *NAMES.values()} | OF_OTHERS
+
+
+def test_the_readme_is_short():
+    assert len((ROOT / "README.md").read_text().split()) < 1500
