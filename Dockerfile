@@ -38,22 +38,34 @@ RUN /opt/venv/bin/python -c "from segmentation import artifacts; artifacts.prepa
  && rm -rf mms/src mms/test \
  && python3 -m compileall -q .
 
-FROM debian:bookworm-slim
+FROM debian:bookworm-slim AS runtime
 # hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
- && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man
+ && rm -rf /var/lib/apt/lists/* /var/cache/* /var/log/* /usr/share/doc /usr/share/man \
+ && useradd --system --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin unet
 COPY --from=build /opt/java /opt/java
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /home/model-server /home/model-server
 COPY --from=build /opt/ml/model /opt/ml/model
 
+# The list of what is in the image, in CycloneDX's JSON.
+FROM runtime AS inventory
+ARG REVISION=unknown
+COPY scripts/image/sbom.py /sbom.py
+RUN python3 /sbom.py --version "$REVISION" > /sbom.cdx.json
+
+FROM runtime
+COPY --from=inventory /sbom.cdx.json /usr/share/sbom/unet-inference.cdx.json
+
 # HOME: of a user that the image does not know; only /tmp may be written to
+# UNET_USER: whom the server becomes when it is started as root, as SageMaker does
 # NVIDIA_…: what the NVIDIA container runtime brings in, where there is a GPU
 ENV JAVA_HOME=/opt/java \
     PATH=/opt/venv/bin:/opt/java/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp \
+    UNET_USER=unet \
     NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility
 ARG REVISION=unknown

@@ -34,7 +34,7 @@ from segmentation import artifacts
 from segmentation.answers import Prediction
 from segmentation.images import Images
 from segmentation.running.segmenter import Segmenter
-from serving import contract, load_errors, logs, remarks, requirements
+from serving import contract, load_errors, logs, remarks, requirements, temporary
 from serving.headers import header
 from serving.request_log import Record
 from serving.settings import Settings, named
@@ -89,6 +89,9 @@ class UNetTransformer(Transformer):
         if func == self._handler.default_model_warmup_fn and not self._runs(arguments[1]):
             self._handler.spec_of(arguments[0])  # refuses a malformed one now, not at each request
             return None
+        if func == self._handler.default_model_warmup_fn:
+            reader = upstream.stage_of(self, self._handler.default_input_fn)
+            self._handler.reads = reader is not None
         stage = upstream.stage_of(self, func)
         if not stage:
             return super()._run_handler_function(func, *arguments)
@@ -100,6 +103,7 @@ class UNetTransformer(Transformer):
         if isinstance(result, Prediction):
             self._record.note(tiles=result.tiles)
             self._remark(result.images)
+            remarks.describe(self._context, result.description)
         return result
 
     def _remark(self, images: Images) -> None:
@@ -187,6 +191,7 @@ def handle(data: list[dict[str, Any]] | None, context: Any) -> list[bytes] | Non
     """MMS's entry point: ``data`` is None once, to load the model, and a request after that."""
     if data is None:
         upstream.survive_sigterm()
+        temporary.trust()
         _initialize(context)
         return None
     assert _service, "MMS initializes before it sends requests"

@@ -11,6 +11,7 @@ Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 import contextlib
 import logging
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ from segmentation.wire.encoding import encode, output_of
 from segmentation.wire.media_types import JSON, NPY, PNG
 from segmentation.wire.options import Options
 from served_models import ServedModels, is_called
+from serving.clients import has_gone
 from serving.contract import FORM_HEADER, QUERY_HEADER
 from serving.headers import CUSTOM_ATTRIBUTES, header
 from serving.settings import MEGABYTE, Settings
@@ -50,6 +52,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         self._models = ServedModels(self._settings)
         self._images: Images | None = None  # of the request that is being answered
         self._begin: float | None = None  # when it came
+        self.reads = True  # whether images come by this class's own input_fn
 
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None
@@ -93,7 +96,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         images = images.for_channels(network.channels, wanted.channels)
         kind = ANSWERS[wanted.output or output_of(self._accept(context))]
         answer = kind.wanted(wanted.threshold, spec, network.classes, wanted.minimum)
-        return predict(segmenter, images, answer, wanted.augment, deadline=self._deadline())
+        return predict(segmenter, images, answer, wanted.augment, deadline=self._deadline(context))
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
         """answer -> bytes and their media type, in the format that the client likes best.
@@ -141,7 +144,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         Its image is small: the network has run on a larger one when it was measured.
 
         Raises:
-            ModelError: the user's ``model_fn`` returned what cannot be run.
+            ModelError: the user's ``model_fn`` returned what cannot be run; or the network was not
+                trained on intensities, and nothing says on what.
         """
         if is_called(model) and calling.channels_of(model) is None:
             calling.function_of(model)
@@ -152,7 +156,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             return
         segmenter = self._models.ready(model, model_dir)
         size = segmenter.plan.tile(1, 1)
-        blank = np.zeros((1, *size, segmenter.network.channels), np.uint8)
+        stored_as = np.uint8 if self.reads else np.float32  # which is for the network as it is
+        blank = np.zeros((1, *size, segmenter.network.channels), stored_as)
         self.default_output_fn(self.default_predict_fn(blank, segmenter), WARMUP_ACCEPT)
         segmenter.network.rest()
 
@@ -198,13 +203,14 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         threshold, minimum = wanted.threshold, wanted.minimum
         return returned.prediction(array, self._images, spec, output, threshold, JSON, minimum)
 
-    def _deadline(self) -> Deadline:
+    def _deadline(self, context: Any) -> Deadline:
         """When the request that is being answered is given up."""
         limit = self._settings.request_seconds
+        gone = partial(has_gone, context.get_request_id()) if context else None
         if limit is None:
-            return Deadline()
+            return Deadline(gone=gone)
         spent = time.monotonic() - self._begin if self._begin is not None else 0
-        return Deadline(limit - spent, limit)
+        return Deadline(limit - spent, limit, gone)
 
 
 def _options(context: Any, images: Images | None) -> Options:

@@ -6,12 +6,12 @@ Everything here is computed from values: nothing is read, written or started (``
 import bisect
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from segmentation import machine
-from serving import contract, upstream
+from serving import addresses, contract, foreign, upstream
 from serving.settings import MEGABYTE, MODEL_DIR, Settings
 
 # OpenVINO is told by the server; TensorFlow knows nothing of cgroups' quotas, nor reads the first,
@@ -19,6 +19,7 @@ from serving.settings import MEGABYTE, MODEL_DIR, Settings
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # as long as a batch transform job waits for an answer by default
 TIMEOUT_SECONDS = 600
+NO_TIMEOUT = 1_000_000_000
 REQUEST_SHARE = 0.9  # of it, that a request may take: the worker lives on
 TWO_WORKERS_MEMORY = 2 << 30  # bytes: the least with which two workers are started by default
 # where SageMaker puts the model: in its folder "model"
@@ -60,6 +61,11 @@ class Facts:
         return self.run / "load-errors"
 
     @property
+    def gone(self) -> Path:
+        """The folder in which Java tells workers that the client of a request has gone."""
+        return self.run / "gone"
+
+    @property
     def java_arguments(self) -> Path:
         """The file of Java's arguments."""
         return self.run / "java.args"
@@ -95,16 +101,19 @@ def plan(settings: Settings, environment: Mapping[str, str], facts: Facts) -> La
         facts: of the machine and the installation.
     """
     variables = {name: value for name, value in environment.items() if value}
-    multi_model = variables.get(contract.MULTI_MODEL) == "true"
-    if multi_model:
-        model_dir, model_link = None, None
-    else:
-        model_dir, model_link = _model_folders(variables, facts)
+    foreign.refuse(variables)
+    model_dir = model_folder(settings, variables)
+    multi_model = settings.multi_model
+    listening = addresses.listening(settings.address, settings.port)
+    # where the toolkit finds a model that is not where SageMaker puts it
+    model_link = facts.run / "ml" / "model" if model_dir and MODEL_DIR in variables else None
     workers = settings.workers or _default_workers(settings, facts, multi_model)
     complete = _complete(replace(settings, workers=workers), variables, facts, model_link)
+    # one address for both: management is there in multi-model mode, and nowhere otherwise
+    complete[addresses.ADDRESS] = complete["MMS_MANAGEMENT_ADDRESS"] = listening.address
     return Launch(
         environment=complete,
-        java_arguments=_java_arguments(settings, variables, facts),
+        java_arguments=_java_arguments(settings, listening, facts),
         model_dir=model_dir,
         model_link=model_link,
         multi_model=multi_model,
@@ -121,12 +130,12 @@ def argument_file(arguments: Sequence[str]) -> str:
     return "".join(f'"{argument}"\n' for argument in quoted)
 
 
-def _model_folders(variables: Mapping[str, str], facts: Facts) -> tuple[Path, Path | None]:
-    """The folder of the model, and where the toolkit needs a link to it; None: nowhere."""
-    model_dir = variables.get(MODEL_DIR)
-    if model_dir:
-        return Path(model_dir), facts.run / "ml" / "model"
-    return Path(variables.get("SAGEMAKER_BASE_DIR", BASE_DIR), "model"), None
+def model_folder(settings: Settings, environment: Mapping[str, str]) -> Path | None:
+    """The folder of the model; None in multi-model mode."""
+    if settings.multi_model:
+        return None
+    base_dir = environment.get("SAGEMAKER_BASE_DIR") or BASE_DIR
+    return Path(environment.get(MODEL_DIR) or Path(base_dir, "model"))
 
 
 def _complete(
@@ -169,24 +178,17 @@ def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) ->
         "MMS_MAX_RESPONSE_SIZE": str((settings.max_payload_mb + 1) * MEGABYTE),
         "SAGEMAKER_BASE_DIR": BASE_DIR,
         "TF_CPP_MIN_LOG_LEVEL": "1",  # warnings; otherwise a screen full at each start
-        # The address of the inference API means: management is on the same port in multi-model
-        # mode, and nowhere otherwise (Server.java).
-        "MMS_MANAGEMENT_ADDRESS": variables.get("MMS_INFERENCE_ADDRESS")
-        or _default_address(variables),
     }
-    if "SAGEMAKER_MODEL_SERVER_TIMEOUT" not in variables:  # the toolkit's default: 60 minutes
+    if not settings.timeout_minutes:  # the toolkit's default: 60 minutes
         defaults["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] = str(TIMEOUT_SECONDS)
-    defaults["UNET_REQUEST_SECONDS"] = f"{REQUEST_SHARE * _timeout_seconds(variables):g}"
+    defaults["UNET_REQUEST_SECONDS"] = f"{REQUEST_SHARE * _timeout_seconds(settings):g}"
     return defaults
 
 
-def _timeout_seconds(variables: Mapping[str, str]) -> float:
-    """After which MMS ends a worker that has not answered, as the toolkit sets it."""
-    seconds = variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", "").strip()
-    minutes = variables.get("SAGEMAKER_MODEL_SERVER_TIMEOUT", "").strip()
-    if seconds.isdigit():
-        return int(seconds)
-    return 60 * int(minutes) if minutes.isdigit() else TIMEOUT_SECONDS
+def _timeout_seconds(settings: Settings) -> int:
+    """After which a worker that has not answered is ended; seconds count before minutes."""
+    minutes = settings.timeout_minutes
+    return settings.timeout_seconds or (60 * minutes if minutes else TIMEOUT_SECONDS)
 
 
 def _overrides(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
@@ -209,16 +211,30 @@ def _overrides(settings: Settings, variables: Mapping[str, str], facts: Facts) -
             separator=" ",
         ),
         contract.LOAD_ERRORS: str(facts.load_errors),
+        contract.GONE: str(facts.gone),
+        contract.MULTI_MODEL: "true" if settings.multi_model else "false",
+        # ours is WorkerWatch.java's, which is not one of loading
+        "MMS_DEFAULT_RESPONSE_TIMEOUT_SECONDS": str(NO_TIMEOUT),
     }
+    overrides |= _locale(variables)
     if settings.threads:
         overrides |= dict.fromkeys(THREADS, str(settings.threads))
     return overrides
 
 
+def _locale(variables: Mapping[str, str]) -> dict[str, str]:
+    """What Java needs to read names of files that are not in ASCII."""
+    names = ("LC_ALL", "LC_CTYPE", "LANG")
+    chosen = next((variables[name] for name in names if variables.get(name)), "")
+    if "utf" in chosen.lower():
+        return {}
+    return {"LC_ALL" if "LC_ALL" in variables else "LC_CTYPE": "C.UTF-8"}
+
+
 def _java_arguments(
-    settings: Settings, variables: Mapping[str, str], facts: Facts
+    settings: Settings, listening: addresses.Listening, facts: Facts
 ) -> tuple[str, ...]:
-    level = variables.get("SAGEMAKER_CONTAINER_LOG_LEVEL")
+    level, multi_model = str(settings.log_level), settings.multi_model
     return (
         "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
         # it only moves bytes: optimising that would take CPU time from the network
@@ -229,12 +245,26 @@ def _java_arguments(
         "-Dio.netty.allocator.type=unpooled",
         "-Dio.netty.noPreferDirect=true",
         f"-Djava.library.path={facts.mms / contract.NATIVE_LIBRARIES}",
+        # of many models, each worker gets what its own needs: worker.py
+        *((upstream.server_home(facts.inference),) if multi_model else ()),
         f"-D{contract.DRAIN_SECONDS}={settings.drain_seconds}",
+        *((f"-D{contract.PORT}={listening.port}",) if listening.port else ()),
+        f"-D{contract.TIMEOUT_SECONDS}={_timeout_seconds(settings)}",
+        *_documents(settings, facts),
+        f"-D{contract.ORIGINS}={','.join(settings.cors_origin)}",
         f"-D{contract.LOG_LEVEL}={log4j_level(level)}",
         # MMS is chatty: what it calls info helps only when debugging
         f"-D{contract.MMS_LOG_LEVEL}={log4j_level(level, quieter=True)}",
         *upstream.main_class(contract.MAIN_CLASS, (facts.mms / contract.JAR, facts.frontend)),
     )
+
+
+def _documents(settings: Settings, facts: Facts) -> Iterator[str]:
+    """The properties that name what Java answers from files."""
+    name = "multi-model.json" if settings.multi_model else "single-model.json"
+    yield f"-D{contract.DESCRIPTION}={facts.inference / contract.DESCRIPTIONS / name}"
+    if settings.page:
+        yield f"-D{contract.PAGE}={facts.inference / contract.PAGE_FOLDER}"
 
 
 def log4j_level(level: str | None, *, quieter: bool = False) -> str:
@@ -262,11 +292,6 @@ def _summary(variables: Mapping[str, str], facts: Facts) -> str:
         f"Starting the model server: workers {workers}, threads of each {threads}, "
         f"CPUs {facts.cpus}, free memory {facts.memory // MEGABYTE} MB."
     )
-
-
-def _default_address(variables: Mapping[str, str]) -> str:
-    """Where the toolkit makes MMS listen."""
-    return f"http://0.0.0.0:{variables.get('SAGEMAKER_BIND_TO_PORT', '8080')}"
 
 
 def _joined(*parts: str, separator: str = os.pathsep) -> str:

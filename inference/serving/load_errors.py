@@ -4,6 +4,7 @@ The supervisor makes the reason the last line of the server's output; in multi-m
 server answers it to whoever wanted the model loaded. docs/contract.md has the names of the files.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -26,8 +27,9 @@ def write(model_name: str, error: Mapping[str, Any]) -> None:
         return
     path = Path(folder, hashlib.sha256(model_name.encode()).hexdigest())
     partial = Path(f"{path}.{os.getpid()}")
-    partial.write_text(json.dumps(error))
-    partial.rename(path)  # who reads it sees all of it, or nothing
+    with contextlib.suppress(OSError):  # the disk is full: the log has it, too
+        partial.write_text(json.dumps(error))
+        partial.rename(path)  # who reads it sees all of it, or nothing
 
 
 def read(folder: Path) -> str | None:

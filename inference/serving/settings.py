@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from segmentation.errors import SettingsError
-from serving.contract import LOAD_ERRORS
+from serving.contract import GONE, LOAD_ERRORS
 
 MEGABYTE = 1024 * 1024  # the unit of SageMaker's payload limits
 MODEL_DIR = "UNET_MODEL_DIR"  # a folder with a model; ``launch.plan`` reads it
@@ -32,14 +32,15 @@ class Kind:
     parse: Callable[[str], Any]
 
 
-def _whole_number(minimum: int) -> Kind:
+def _whole_number(minimum: int, maximum: int | None = None) -> Kind:
     def parse(text: str) -> int:
         value = int(text)
-        if value < minimum:
+        if value < minimum or (maximum is not None and value > maximum):
             raise ValueError
         return value
 
-    return Kind(f"a whole number of at least {minimum}", parse)
+    span = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+    return Kind(f"a whole number {span}", parse)
 
 
 def _number(minimum: float, maximum: float) -> Kind:
@@ -82,6 +83,29 @@ def _parse_truth(text: str) -> bool:
 
 
 TRUTH = Kind("true or false", _parse_truth)
+ANSWERS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _parse_answer(text: str) -> bool:
+    if text.lower() not in ANSWERS:
+        raise ValueError
+    return ANSWERS[text.lower()]
+
+
+ANSWER = Kind("true or false, yes or no, 1 or 0", _parse_answer)
+
+
+def _parse_origins(text: str) -> tuple[str, ...]:
+    origins = tuple(text.lower().replace(",", " ").split())
+    if not all(re.fullmatch(r"\*|null|https?://[^/?#@,\s\\\"]+", origin) for origin in origins):
+        raise ValueError
+    return origins
+
+
+ORIGINS = Kind(
+    "origins such as https://lab.example:8443, without a path, separated by commas, or * for all",
+    _parse_origins,
+)
 
 
 @dataclass(frozen=True)
@@ -113,14 +137,29 @@ class Settings:
     threads: int | None = _variable("UNET_THREADS", _whole_number(1))  # of each worker
     check_test: bool = _variable("UNET_CHECK_TEST", TRUTH, False)  # of a bioimage.io package
     cache_dir: str | None = _variable("UNET_CACHE_DIR", TEXT)  # of converted models
+    user: str | None = _variable("UNET_USER", TEXT)  # that the server becomes if it is root
+    page: bool = _variable("UNET_PAGE", TRUTH, True)  # for browsers, at /
+    # whose scripts may call the server beside those of its own page, in small letters
+    cors_origin: tuple[str, ...] = _variable("UNET_CORS_ORIGIN", ORIGINS, ())
     metrics: str | None = _variable("UNET_METRICS", _choice("emf"))
     # None: as long as it takes; the server sets it to a little less than its own time-out
     request_seconds: float | None = _variable("UNET_REQUEST_SECONDS", _number(0.001, 86_400))
     drain_seconds: float = _variable("UNET_DRAIN_SECONDS", _number(0, 3600), 25.0)
     default_accept: str | None = _variable("SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT", TEXT)
     log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", LOG_LEVEL, logging.INFO)
-    max_payload_mb: int = _variable("SAGEMAKER_MAX_PAYLOAD_IN_MB", _whole_number(1), 100)
+    # of which Java holds a body in one array; headers come with an answer
+    max_payload_mb: int = _variable("SAGEMAKER_MAX_PAYLOAD_IN_MB", _whole_number(1, 2046), 100)
     workers: int | None = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1))
+    multi_model: bool = _variable("SAGEMAKER_MULTI_MODEL", ANSWER, False)
+    port: int | None = _variable("SAGEMAKER_BIND_TO_PORT", _whole_number(1, 65535))
+    address: str | None = _variable("MMS_INFERENCE_ADDRESS", TEXT)
+    timeout_seconds: int | None = _variable(
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS", _whole_number(1, 10_000_000)
+    )
+    timeout_minutes: int | None = _variable(
+        "SAGEMAKER_MODEL_SERVER_TIMEOUT", _whole_number(1, 100_000)
+    )
+    startup_seconds: int | None = _variable("SAGEMAKER_STARTUP_TIMEOUT", _whole_number(1))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> "Settings":
@@ -155,8 +194,8 @@ def _variable_of(setting: Field) -> Variable:
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {MODEL_DIR, *_NAMES.values()}
     for name in sorted(environment):
-        # the server itself sets LOAD_ERRORS, for its processes: it is no name to suggest
-        if name.startswith("UNET_") and name not in known and name != LOAD_ERRORS:
+        # the server itself sets these two, for its processes: they are no names to suggest
+        if name.startswith("UNET_") and name not in known and name not in (GONE, LOAD_ERRORS):
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
             raise SettingsError(f"{name} is no setting of this server; {hint}")

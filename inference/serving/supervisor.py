@@ -7,42 +7,47 @@
 
 What the processes write lies in one folder below the temporary folder, removed at the end: servers
 run side by side, as any user, and with a read-only root file system.
+
+MMS starts its workers again, whenever they end. Should MMS itself end without meaning to, killed or
+out of memory, all of it is started again, up to ``restarts.MOST`` times in a row.
 """
 
 import contextlib
-import ctypes
 import os
 import shutil
 import signal
 import sysconfig
-import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 import psutil
 
 from segmentation.machine import available_cpus, available_memory, shows_gpu
-from serving import contract, load_errors, upstream
+from serving import contract, environment, load_errors, privileges, upstream
 from serving.errors import ServerFailed
-from serving.launch import Facts, Launch, argument_file, plan
+from serving.launch import Facts, Launch, argument_file, model_folder, plan
+from serving.restarts import MOST, SECONDS, Restarts, in_words
 from serving.settings import Settings
+from serving.temporary import run_folder
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
 WATCHED = ENDING | {signal.SIGCHLD}
 POLL_SECONDS = 0.2
 KILL_SECONDS = 2.0  # for processes to end by themselves, before they are killed
+GAVE_UP = 1  # Java's exit status where it says itself why it cannot serve
+TOO_OFTEN = f"that was {MOST} times within {SECONDS / 60:.0f} minutes: it is given up"
 
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 
-def serve(inference: Path, environment: Mapping[str, str]) -> None:
+def serve(inference: Path, variables: Mapping[str, str]) -> None:
     """Run the model server until a signal ends it; leaves no process and no file behind.
 
     Args:
         inference: the folder of ``handler_service.py``.
-        environment: of this process.
+        variables: the environment of this process.
 
     Raises:
         SettingsError: the environment asks for something impossible.
@@ -50,37 +55,33 @@ def serve(inference: Path, environment: Mapping[str, str]) -> None:
     """
     # Signals are taken by sigtimedwait, one at a time: no handler, so nothing it could interrupt.
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
-    settings = Settings.from_environment(environment)
-    _check_java(inference, environment)
-    _prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans become our children, so that we find and reap them
+    settings = Settings.from_environment(variables)
+    _check_java(inference, variables)
+    privileges.give_up(settings, inference, model_folder(settings, variables))
+    # orphans become our children, so that we find and reap them
+    privileges.prctl(PR_SET_CHILD_SUBREAPER, 1)
     with run_folder() as run:
         facts = _survey(inference, run)
-        launch = plan(settings, environment, facts)
+        launch = plan(settings, variables, facts)
         _prepare(launch, facts)
         print(launch.summary, flush=True)
         server = Server(facts, settings.drain_seconds, launch.multi_model)
         try:
-            server.start(launch.environment)
-            server.watch()
+            server.run(_environment(launch))
         finally:
             server.kill()
 
 
-@contextlib.contextmanager
-def run_folder() -> Iterator[Path]:
-    """A private folder for whatever the server writes, removed at the end."""
-    # the path of a socket has at most 107 characters
-    short = len(tempfile.gettempdir()) <= 64
-    folder = Path(tempfile.mkdtemp(prefix="unet-", dir=None if short else "/tmp"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+def _environment(launch: Launch) -> Mapping[str, str]:
+    """What the processes of the server know. Code of models that come later may need all of it."""
+    if launch.model_dir is None:
+        return launch.environment
+    return environment.needed(launch.environment, launch.model_dir)
 
 
-def _check_java(inference: Path, environment: Mapping[str, str]) -> None:
-    home = environment.get("JAVA_HOME")
-    if not shutil.which(f"{home}/bin/java" if home else "java", path=environment.get("PATH")):
+def _check_java(inference: Path, variables: Mapping[str, str]) -> None:
+    home = variables.get("JAVA_HOME")
+    if not shutil.which(f"{home}/bin/java" if home else "java", path=variables.get("PATH")):
         where = f"JAVA_HOME is {home}" if home else "PATH has no java"
         raise ServerFailed(f"Java 11 or later is needed; {where}")
     mms = inference / "mms"
@@ -120,7 +121,8 @@ def _prepare(launch: Launch, facts: Facts) -> None:
         launch.model_link.parent.mkdir()
         launch.model_link.symlink_to(launch.model_dir.absolute())
     facts.load_errors.mkdir()
-    facts.java_arguments.write_text(argument_file(launch.java_arguments))
+    facts.gone.mkdir()
+    facts.java_arguments.write_bytes(os.fsencode(argument_file(launch.java_arguments)))
 
 
 class Server:
@@ -131,37 +133,60 @@ class Server:
         self._drain_seconds = drain_seconds
         self._multi_model = multi_model
         self._toolkit = 0
-        self._ended: dict[int, int] = {}  # process id -> exit status, as a shell gives it
+        self._ended: dict[int, int] = {}  # process id -> exit status; of a signal: minus its number
 
-    def start(self, environment: Mapping[str, str]) -> None:
+    def run(self, environment: Mapping[str, str]) -> None:
+        """Serve until a signal ends it; start again what ends by itself.
+
+        Raises:
+            ServerFailed: it ended by itself too often, or no model can be loaded.
+        """
+        restarts = Restarts()
+        self._start(environment)
+        while not self._next_signal():
+            fault = self._fault()
+            told = None if fault else self._load_error()
+            death = None if fault else self._death()
+            if told or death:
+                self._await_java(KILL_SECONDS)  # MMS notices, too, and tells its clients
+                self.kill()  # so that the reason is the last line
+                raise ServerFailed(told or self._load_error() or death)
+            if fault and not restarts.another():
+                self.kill()
+                raise ServerFailed(f"{fault}; {TOO_OFTEN}")
+            if fault:
+                print(f"{fault}; it is started again", flush=True)
+                if self.kill(patience=0):  # workers without MMS have nobody to answer
+                    return
+                _forget(self._facts)
+                self._start(environment)
+        self._drain()
+
+    def _start(self, environment: Mapping[str, str]) -> None:
         """Start the toolkit's model server in a child process."""
+        self._ended.clear()  # process ids come back
         self._toolkit = os.fork()
         if self._toolkit == 0:
             _run_toolkit(self._facts, environment)
 
-    def watch(self) -> None:
-        """Return when a signal has ended the server.
+    def kill(self, patience: float = KILL_SECONDS) -> bool:
+        """End and reap all descendants, whatever they are doing.
 
-        Raises:
-            ServerFailed: it ended by itself, or no model can be loaded.
+        Args:
+            patience: seconds for them to end by themselves.
+
+        Returns:
+            Whether a signal asked for the end meanwhile.
         """
-        while not self._next_signal():
-            reason = self._load_error() or self._death()
-            if reason:
-                self._await_java(KILL_SECONDS)  # MMS notices, too, and tells its clients
-                self.kill()  # so that the reason is the last line
-                raise ServerFailed(self._load_error() or reason)
-        self._drain()
-
-    def kill(self) -> None:
-        """End and reap all descendants, whatever they are doing."""
-        deadline = time.monotonic() + KILL_SECONDS
+        asked = False
+        deadline = time.monotonic() + patience
         while processes := psutil.Process().children(recursive=True):
-            late = time.monotonic() > deadline
+            late = time.monotonic() >= deadline
             for process in processes:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.send_signal(signal.SIGKILL if late else signal.SIGTERM)
-            self._next_signal(0.05)
+            asked = self._next_signal(0.05) is not None or asked
+        return asked
 
     def _drain(self) -> None:
         """Let the server answer what it has begun to receive; a second Ctrl-C cuts that short."""
@@ -203,14 +228,32 @@ class Server:
         reason = load_errors.read(self._facts.load_errors)
         return f"the model cannot be served: {reason}" if reason else None
 
-    def _death(self) -> str | None:
-        """Why the server ended by itself; None: it did not."""
+    def _fault(self) -> str | None:
+        """How the server ended without meaning to; None: it did not."""
         java = self._java()
-        if java in self._ended:
-            return f"the model server ended by itself, with status {self._ended[java]}; see above"
+        if java in self._ended and self._ended[java] != GAVE_UP:
+            return f"the model server ended by itself: {in_words(self._ended[java])}"
+        if self._ended.get(self._toolkit, 0) < 0:
+            how = in_words(self._ended[self._toolkit])
+            return f"the process that started the model server ended by itself: {how}"
+        return None
+
+    def _death(self) -> str | None:
+        """Why the server gave up; None: it did not."""
+        if self._java() in self._ended:
+            return f"the model server ended by itself, with status {GAVE_UP}; see above"
         if self._toolkit in self._ended:
             return "the model server could not be started; see above"
         return None
+
+
+def _forget(facts: Facts) -> None:
+    """Remove what MMS and its workers left: converted graphs and installed packages stay."""
+    for path in facts.run.iterdir():
+        if path.name == upstream.PID_FILE or path.is_socket() or path.is_fifo():
+            path.unlink()
+    for path in (*facts.load_errors.iterdir(), *facts.gone.iterdir()):
+        path.unlink()
 
 
 def _run_toolkit(facts: Facts, environment: Mapping[str, str]) -> NoReturn:
@@ -220,7 +263,7 @@ def _run_toolkit(facts: Facts, environment: Mapping[str, str]) -> NoReturn:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, WATCHED)
         # should the parent be killed, nobody is left to answer for these processes
         signal.signal(signal.SIGHUP, lambda *_: os.killpg(0, signal.SIGKILL))
-        _prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
+        privileges.prctl(PR_SET_PDEATHSIG, signal.SIGHUP)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(facts.run)
         os.environ.clear()
@@ -229,11 +272,7 @@ def _run_toolkit(facts: Facts, environment: Mapping[str, str]) -> NoReturn:
             facts.run, facts.mms / contract.LOG_CONFIGURATION, "handler_service"
         )
     except BaseException as exc:
+        print(f"{type(exc).__name__}: {exc}", flush=True)
         load_errors.write("", {"message": f"{exc}"})
     finally:
         os._exit(1)
-
-
-def _prctl(option: int, value: int) -> None:
-    if ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), f"prctl({option})")

@@ -27,6 +27,7 @@ from typing import Any
 
 import psutil
 
+from serving.contract import CLIENT_GONE
 from serving.errors import ServerFailed, UpstreamChanged
 
 TOOLKIT = "sagemaker-inference"
@@ -73,6 +74,16 @@ def frontend_jar() -> Path:
     return _launcher().parent / "frontend" / "model-server.jar"
 
 
+def worker_program() -> Path:
+    """MMS's own program of workers."""
+    return _launcher().with_name("model_service_worker.py")
+
+
+def server_home(folder: Path) -> str:
+    """Has Java find ``mms/model_service_worker.py`` in this folder, not in the launcher's."""
+    return f"-Dmodel_server_home={folder}"
+
+
 def main_class(name: str, jars: Iterable[Path]) -> tuple[str, ...]:
     """The last of the JVM's arguments: they make Java run the class ``name`` in place of MMS's.
 
@@ -110,17 +121,18 @@ def start_model_server(run: Path, log_configuration: Path, handler_service: str)
 
 
 def check_launcher() -> None:
-    """Check that MMS's launcher still composes Java's command as ``main_class`` needs it.
+    """Check that MMS's launcher composes Java's command as the arguments above need it.
 
     Raises:
         UpstreamChanged: it does not.
     """
     source = _launcher().read_text()
-    in_order = r'cmd\.extend\(arg_list\).*"-cp".*"com\.amazonaws\.ml\.mms\.ModelServer"'
+    java = r'"-Dmodel_server_home=.*cmd\.extend\(arg_list\)'
+    in_order = java + r'.*"-cp".*"com\.amazonaws\.ml\.mms\.ModelServer"'
     _expect(
         re.search(in_order, source, re.DOTALL) is not None,
         MMS,
-        "its launcher does not put vmargs before its own main class",
+        "its launcher does not put vmargs between its own home and its own main class",
     )
     _expect(f'"{PID_FILE}"' in source, MMS, f"its launcher does not write {PID_FILE}")
 
@@ -225,7 +237,7 @@ def complete_bodies(data: Iterable[dict[str, Any]]) -> None:
 
 def set_status(context: Any, code: int) -> None:
     """Set the status of the answer with its usual phrase, which MMS leaves empty."""
-    context.set_response_status(code, HTTPStatus(code).phrase)
+    context.set_response_status(code, "" if code == CLIENT_GONE else HTTPStatus(code).phrase)
 
 
 def survive_sigterm() -> None:

@@ -19,7 +19,7 @@ import inference_handler
 from inference_handler import UNetInferenceHandler
 from segmentation import artifacts, machine, testing
 from segmentation.errors import ModelError, OutOfMemory
-from serving.contract import LOAD_ERRORS
+from serving.contract import GONE, LOAD_ERRORS
 from serving.settings import Settings
 from support import bodies, tiny_models
 
@@ -485,3 +485,12 @@ def test_a_text_may_be_compressed(client, content_type):
     status, _, answer = client.post(gzip.compress(text), content_type, Content_Encoding="gzip")
     assert status == 200
     assert client.post(text, content_type)[2] == answer
+
+
+def test_what_nobody_waits_for_is_given_up(identity, tmp_path, monkeypatch):
+    monkeypatch.setenv(GONE, str(tmp_path))
+    (tmp_path / testing.REQUEST_ID).touch()
+    with Client(identity) as client:
+        status, _, body = client.post(bodies.png(GRAY))
+    assert status == 499
+    assert "its client has gone" in orjson.loads(body)["message"]

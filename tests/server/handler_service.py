@@ -8,7 +8,7 @@ import os
 import time
 from pathlib import Path
 
-from serving import load_errors
+from serving import clients, load_errors
 
 
 def handle(data, context):
@@ -19,6 +19,10 @@ def handle(data, context):
     if command == "sleep":
         Path(os.environ["TMPDIR"], f"asleep-{time.monotonic_ns()}").touch()
         time.sleep(float(argument))
+    elif command == "linger":
+        Path(os.environ["TMPDIR"], f"lingers-{context.get_request_id()}").touch()
+        while not clients.has_gone(context.get_request_id()):
+            time.sleep(0.01)
     elif command == "pid":
         return [str(os.getpid()).encode()]
     elif command == "environment":

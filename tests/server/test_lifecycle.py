@@ -272,15 +272,6 @@ def test_a_model_folder_that_is_not_there(start, tmp_path):
         assert last_line(server).startswith("error: the model cannot be served: there is no folder")
 
 
-def test_java_dying_ends_the_server(start, model_dir):
-    with start(model_dir) as server:
-        family = server.descendants()
-        server.java().kill()
-        assert server.wait() == 1
-        assert last_line(server).startswith("error: the model server ended by itself")
-        assert_gone(server, family)
-
-
 def test_workers_that_cannot_come_back_end_the_server(start, model_dir):
     with start(model_dir) as server:
         java = server.java()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from segmentation.errors import SettingsError
 from serving.launch import THREADS, Facts, argument_file, log4j_level, plan
 from serving.settings import MODEL_DIR, Settings
 
@@ -102,19 +103,66 @@ def test_the_timeout_in_minutes_is_honoured():
         ({}, "http://0.0.0.0:8080"),
         ({"SAGEMAKER_BIND_TO_PORT": "9000"}, "http://0.0.0.0:9000"),
         ({"MMS_INFERENCE_ADDRESS": "http://127.0.0.1:9"}, "http://127.0.0.1:9"),
-        (
-            {"MMS_INFERENCE_ADDRESS": "http://127.0.0.1:9", "MMS_MANAGEMENT_ADDRESS": "http://x:1"},
-            "http://x:1",
-        ),
+        ({"SAGEMAKER_BIND_TO_PORT": "65535"}, "http://0.0.0.0:32766"),
     ],
 )
 def test_management_has_the_address_of_inference(environment, address):
-    assert launch(**environment).environment["MMS_MANAGEMENT_ADDRESS"] == address
+    variables = launch(**environment).environment
+    assert variables["MMS_MANAGEMENT_ADDRESS"] == address
+    assert variables["MMS_INFERENCE_ADDRESS"] == address
+
+
+def test_java_listens_on_ports_that_mms_refuses():
+    arguments = launch(SAGEMAKER_BIND_TO_PORT="65535").java_arguments
+    assert "-Dunet.port=65535" in arguments
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("MMS_MANAGEMENT_ADDRESS", "set SAGEMAKER_MULTI_MODEL in its place"),
+        ("MMS_MAX_RESPONSE_SIZE", "set SAGEMAKER_MAX_PAYLOAD_IN_MB in its place"),
+        ("MMS_DEFAULT_SERVICE_HANDLER", "leave it out"),
+    ],
+)
+def test_variables_of_mms_that_would_contradict_are_refused(name, remedy):
+    with pytest.raises(SettingsError, match=f"^{name} is 'x'; it must not be set: .*; {remedy}$"):
+        launch(**{name: "x"})
+    assert launch(**{name: ""}).environment
+
+
+@pytest.mark.parametrize("text", ["true", "True", "yes", "1"])
+def test_all_processes_see_multi_model_mode_alike(text):
+    made = launch(SAGEMAKER_MULTI_MODEL=text)
+    assert made.multi_model
+    assert made.environment["SAGEMAKER_MULTI_MODEL"] == "true"
+
+
+def test_a_model_may_take_longer_to_load_than_requests_may_take():
+    made = launch(SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS="5")
+    assert "-Dunet.timeoutSeconds=5" in made.java_arguments
+    assert int(made.environment["MMS_DEFAULT_RESPONSE_TIMEOUT_SECONDS"]) > 1e8
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({}, "LC_CTYPE"),
+        ({"LANG": "C"}, "LC_CTYPE"),
+        ({"LANG": "de_DE.UTF-8", "LC_ALL": "POSIX"}, "LC_ALL"),
+        ({"LANG": "C.utf8"}, None),
+        ({"LC_ALL": "C", "LC_CTYPE": "C.UTF-8"}, "LC_ALL"),
+    ],
+)
+def test_java_reads_names_of_files_in_utf_8(environment, name):
+    expected = {**environment, **({name: "C.UTF-8"} if name else {})}
+    made = launch(**environment).environment
+    assert {key: made[key] for key in expected} == expected
 
 
 def test_whatever_is_written_lies_in_the_folder_of_the_run():
     variables = launch(TMPDIR="/elsewhere", TEMP="/elsewhere", PIP_PREFIX="/usr").environment
-    for name in ("TMPDIR", "TEMP", "PIP_PREFIX", "UNET_LOAD_ERRORS"):
+    for name in ("TMPDIR", "TEMP", "PIP_PREFIX", "UNET_LOAD_ERRORS", "UNET_GONE"):
         assert Path(variables[name]).is_relative_to(FACTS.run)
 
 
@@ -176,6 +224,18 @@ def test_java_runs_our_main_class_with_our_settings():
         "/app/inference/mms/build/mms_endpoints.jar:/venv/mms/frontend/model-server.jar",
         "unet.Server",
     )
+
+
+def test_java_is_told_what_it_answers_from_files_and_whom():
+    arguments = launch(UNET_CORS_ORIGIN="http://a, http://b").java_arguments
+    assert {
+        "-Dunet.page=/app/inference/page",
+        "-Dunet.openapi=/app/inference/openapi/single-model.json",
+        "-Dunet.corsOrigins=http://a,http://b",
+    } <= set(arguments)
+    arguments = launch(UNET_PAGE="false", SAGEMAKER_MULTI_MODEL="true").java_arguments
+    assert "-Dunet.openapi=/app/inference/openapi/multi-model.json" in arguments
+    assert not any(argument.startswith("-Dunet.page") for argument in arguments)
 
 
 def test_arguments_for_java_are_added_to_those_of_the_environment():

@@ -22,7 +22,7 @@ from ... import machine
 logger = logging.getLogger(__name__)
 
 PACKAGES = Path(__file__).resolve().parents[3]  # the folder of this package
-PR_SET_PDEATHSIG = 1  # of Linux: prctl(2)
+PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38  # of Linux: prctl(2)
 MAX_LINE = 10_000  # bytes of what it prints
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
@@ -92,7 +92,9 @@ def enter(arguments: Sequence[str]) -> tuple[Limits, list[str]]:
     """
     parent, *numbers = map(int, arguments[:5])
     limits = Limits(*numbers)
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before it could be asked for
         sys.exit(1)
     _limit(resource.RLIMIT_CORE, 0)

@@ -1,0 +1,35 @@
+"""What Java starts in place of MMS's ``model_service_worker.py``, of many models: it becomes that
+program, with no more rights and no more of the environment than the model needs.
+"""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from serving import environment, privileges, upstream
+
+MODEL_PATH = "--model-path"
+
+
+def main(arguments: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    """Become the process that starts the workers of a model.
+
+    Args:
+        arguments: of MMS's program.
+        variables: of the server's environment.
+    """
+    model_dir = Path(arguments[arguments.index(MODEL_PATH) + 1])
+    if privileges.keeps_capability():
+        path = privileges.unreadable(model_dir)
+        if path is None:
+            privileges.drop_capabilities()
+        else:
+            print(
+                f"{path} can be read by root alone: this worker may read all files; "
+                "`chmod -R a+rX` before the model is packed spares that",
+                flush=True,
+            )
+    own = environment.needed(variables, model_dir)
+    os.execve(sys.executable, [sys.executable, str(upstream.worker_program()), *arguments], own)
