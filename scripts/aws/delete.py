@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Delete an endpoint and all that belongs to it, so that nothing costs any more."""
 
+import in_venv as in_venv
+
 import click
 
-from aws.lib import inventory
+from aws.lib import component_rollout, inventory
 from aws.lib.cli import Aws, command, or_none, pages, s3_location
-from aws.lib.logs import of_endpoint
+from aws.lib.logs import of_component, of_endpoint
 
 
 @command("scripts/aws/delete.py cells --artifacts s3://my-bucket/models/ --images unet-inference")
@@ -20,12 +22,11 @@ def main(name, region, artifacts, images, logs, yes):
     existing = inventory.take(aws, name)
     keys = objects(aws, artifacts) if artifacts else []
     repository = images if images and has_repository(aws, images) else None
-    group = of_endpoint(name) if logs and has_log_group(aws, of_endpoint(name)) else None
+    groups = [g for g in (of_endpoint(name), of_component(name)) if logs and has_log_group(aws, g)]
     lines = existing.lines() + [f"object s3://{s3_location(artifacts)[0]}/{key}" for key in keys]
     if repository:
         lines.append(f"repository {repository} with all its images")
-    if group:
-        lines.append(f"log group {group}")
+    lines += [f"log group {group}" for group in groups]
     if not lines:
         click.echo(f"there is nothing of {name}")
         return
@@ -36,7 +37,7 @@ def main(name, region, artifacts, images, logs, yes):
     delete_objects(aws, artifacts, keys)
     if repository:
         aws("ecr").delete_repository(repositoryName=repository, force=True)
-    if group:
+    for group in groups:
         aws("logs").delete_log_group(logGroupName=group)
     left = inventory.take(aws, name).lines()
     if left:
@@ -48,6 +49,7 @@ def delete(aws: Aws, existing: inventory.Inventory) -> None:
     """Delete what an inventory holds, what costs most first."""
     sagemaker = aws("sagemaker")
     inventory.end_scaling(aws, existing)  # before the endpoint: nobody scales what goes
+    component_rollout.delete(aws, existing)
     if existing.endpoint:
         sagemaker.delete_endpoint(EndpointName=existing.name)
         inventory.wait(aws, existing.name)

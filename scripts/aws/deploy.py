@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """Deploy an image and a model as a SageMaker endpoint, or update the one that is there."""
 
+import dataclasses
 from typing import Any
+
+import in_venv as in_venv
 
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.lib import choices, inventory, options, record, rollout, sources
+from aws.lib import choices, cloudformation, inventory, options, pace, record, rollout, sources
 from aws.lib.calls import Call
 from aws.lib.cli import Aws, command, or_none
 from aws.lib.deployment import Deployment
 from aws.lib.errors import explain
 from aws.lib.inventory import Inventory
+from aws.lib.scaling import Scaling
 
 EXAMPLE = """scripts/aws/deploy.py --name cells \\
   --role arn:aws:iam::123456789012:role/unet-inference \\
@@ -34,12 +38,13 @@ HEADINGS = {  # what a request is for
 @options.MACHINES
 @options.SCALING
 @options.KIND
+@options.ENVIRONMENT
 @options.CONFIGURATION
 @options.STRATEGY
 @options.ALARMS
-@click.option("--dry-run", is_flag=True, help="print the requests and change nothing")
+@options.DRY_RUN
 @click.option("--yes", is_flag=True, help="also what may be costly")
-def main(region: str | None, dry_run: bool, yes: bool, **fields: Any) -> None:
+def main(region: str | None, dry_run: bool, form: str, yes: bool, **fields: Any) -> None:
     """Make an endpoint of an image and a model, or update it; running it again changes nothing.
 
     Model and config are named by a hash of what is in them, the bytes of image and artifact
@@ -47,18 +52,22 @@ def main(region: str | None, dry_run: bool, yes: bool, **fields: Any) -> None:
     version: 5xx answers, and the model's latency. What served before is kept for
     scripts/aws/rollback.py. Autoscaling that is there stays, unless --no-scaling ends it.
     """
+    options.check_format(form, dry_run)
     deployment = choices.deployment(fields)
     choices.check(deployment, yes)
     aws = Aws(region)
     deployment = sources.resolve(aws, deployment)
     if dry_run:
-        show(deployment)
+        show(deployment, form)
     else:
         deploy(aws, deployment)
 
 
-def show(deployment: Deployment) -> None:
-    """Print the requests, as lines for the AWS CLI."""
+def show(deployment: Deployment, form: str) -> None:
+    """Print the requests, as lines for the AWS CLI or as a template of CloudFormation."""
+    if form == options.CLOUDFORMATION:
+        click.echo(cloudformation.text(deployment.calls(), deployment.update_endpoint()), nl=False)
+        return
     for call in deployment.calls():
         click.echo(f"# {HEADINGS[call.operation]}\n{call.as_cli()}\n")
     update = deployment.update_endpoint()
@@ -94,6 +103,10 @@ def deploy(aws: Aws, deployment: Deployment) -> None:
 
 def _check(aws: Aws, deployment: Deployment, before: Inventory, old: dict[str, Any]) -> None:
     """Refuse what SageMaker would refuse later, before anything is made."""
+    if before.component:
+        raise click.ClickException(
+            f"{before.name} has an inference component: scripts/aws/deploy_component.py changes it"
+        )
     choices.check_alarms_exist(aws, deployment.own_alarms)
     if before.endpoint:
         rollout.check_kinds(before.name, rollout.machine(old), _machine(deployment))
@@ -174,13 +187,31 @@ def _scale(aws: Aws, deployment: Deployment, before: Inventory, old: dict[str, A
         if not released:
             inventory.end_scaling(aws, before)
     elif deployment.scaling:
-        calls = deployment.scaling.calls(deployment.name)
+        calls = _measured(aws, deployment).calls(deployment.name)
         inventory.begin_scaling(aws, deployment.name, calls, deployment.all_tags)
         names = tuple(call.parameters.get("PolicyName", "") for call in calls)
         if not released:
             inventory.end_scaling(aws, before, kept=names)
     elif released and rollout.SERVERLESS not in {rollout.machine(old), _machine(deployment)}:
         rollout.restore_scaling(aws, before)
+
+
+def _measured(aws: Aws, deployment: Deployment) -> Scaling:
+    """The scaling that is asked for; by requests at once it goes by how fast the container is."""
+    scaling = deployment.scaling
+    assert scaling
+    if scaling.metric != "concurrency" or deployment.concurrency_per_instance:
+        return scaling
+    measured = pace.concurrency(aws, deployment.name)
+    if not measured:
+        click.echo(
+            f"no log of {deployment.name} says how fast it is: scaling keeps {scaling.target:g} "
+            "requests at once for each instance (--concurrency-per-instance)",
+            err=True,
+        )
+        return scaling
+    click.echo(f"scaling keeps {measured} requests at once for each instance", err=True)
+    return dataclasses.replace(scaling, target=measured)
 
 
 def _prune(aws: Aws, deployment: Deployment, kept: set[str]) -> None:

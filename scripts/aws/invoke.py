@@ -4,17 +4,25 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 
+from aws.lib import asynchronous
+from aws.lib.asynchronous import AsyncEndpoint
 from aws.lib.cli import Aws, command
 from aws.lib.jobs import CONTENT_TYPES, Job, run
-from aws.lib.services import AsyncEndpoint, Endpoint, HttpServer, Service
+from aws.lib.services import Endpoint, HttpServer, Service
 from aws.lib.summary import summary
 from segmentation.answers import ANSWERS, Mask, Overlay, Probability
 
 EXAMPLE = """scripts/aws/invoke.py sections/ --url http://127.0.0.1:8080 --overlay -o masks
 scripts/aws/invoke.py sections/ --url http://127.0.0.1:8080 --output labels --output table
 scripts/aws/invoke.py cell.tif --endpoint cells --region eu-central-1"""
+
+
+AT_ONCE = 4
+AT_ONCE_ASYNC = 64  # they wait in a queue of SageMaker's, by whose length it is scaled
 
 
 def no_output(context: click.Context, option: click.Parameter, attributes: str) -> str:
@@ -50,18 +58,24 @@ def no_output(context: click.Context, option: click.Parameter, attributes: str) 
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 64),
-    default=4,
-    show_default=True,
-    help="requests in flight",
+    help=f"requests in flight; default: {AT_ONCE}, with --async {AT_ONCE_ASYNC}",
 )
 @click.option("--url", help="of a server: http://127.0.0.1:8080")
 @click.option("--endpoint", help="of SageMaker")
 @click.option("--target-model", help="of a multi-model server or endpoint")
+@click.option("--component", help="of an endpoint of inference components; it is called as that")
 @click.option(
     "--async",
     "async_input",
     metavar="S3_PREFIX",
     help="of an asynchronous endpoint: where the images are put",
+)
+@click.option(
+    "--async-seconds",
+    type=click.IntRange(1, asynchronous.MOST_SECONDS),
+    default=asynchronous.MOST_SECONDS,
+    show_default=True,
+    help="that the answer to one image may take, once it is being computed",
 )
 def main(images, out, overlay, probability, outputs, attributes, concurrency, region, **where):
     """Segment IMAGES, files or folders of files. The exit code is 1 if any failed."""
@@ -70,7 +84,8 @@ def main(images, out, overlay, probability, outputs, attributes, concurrency, re
     names = names_of(overlay, probability, outputs)
     jobs = [Job(file, name, attributes) for file in files for name in names]
     out.mkdir(parents=True, exist_ok=True)
-    results = run(service, jobs, out, concurrency)
+    at_once = concurrency or (AT_ONCE_ASYNC if where["async_input"] else AT_ONCE)
+    results = run(service, jobs, out, at_once)
     for line in summary(results):
         click.echo(line)
     failed = sum(bool(result.failure) for result in results)
@@ -93,7 +108,9 @@ def connect(
     url: str | None,
     endpoint: str | None,
     target_model: str | None,
+    component: str | None,
     async_input: str | None,
+    async_seconds: int,
 ) -> Service:
     """The service that the options name."""
     if url and not endpoint:
@@ -102,8 +119,8 @@ def connect(
         return HttpServer(url, target_model)
     if endpoint and not url:
         if async_input:
-            return AsyncEndpoint(Aws(region), endpoint, async_input)
-        return Endpoint(Aws(region), endpoint, target_model)
+            return AsyncEndpoint(Aws(region), endpoint, async_input, async_seconds)
+        return Endpoint(Aws(region), endpoint, target_model, component)
     raise click.UsageError("give either --url or --endpoint")
 
 

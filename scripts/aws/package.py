@@ -11,6 +11,8 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 from tqdm import tqdm
 
@@ -18,7 +20,8 @@ from aws.lib.cli import Aws, command, s3_location
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 EXAMPLE = """scripts/aws/package.py models/unet-membrane --output s3://my-bucket/models/
-scripts/aws/package.py cells.keras --code code/ --output model.tar.gz"""
+scripts/aws/package.py cells.keras --code code/ --output model.tar.gz
+scripts/aws/package.py models/unet-membrane --uncompressed --output s3://my-bucket/models/"""
 
 
 @command(EXAMPLE)
@@ -34,25 +37,34 @@ scripts/aws/package.py cells.keras --code code/ --output model.tar.gz"""
     metavar="S3_OR_FILE",
     help="s3://bucket/prefix/ (named by content), s3://bucket/key or a file",
 )
+@click.option(
+    "--uncompressed", is_flag=True, help="upload the files as they are, each as an object in S3"
+)
 @click.option("--int8", "images", type=FOLDER, help="images to calibrate a graph in int8 on")
 @click.option("--labels", type=FOLDER, help="of these images, to compare scores, too")
-def main(region, model, code, output, images, labels):
+def main(region, model, code, output, uncompressed, images, labels):
     """Pack MODEL, a file or a folder, with the model at the root and code/ beside it.
 
     Below a prefix that ends in / the artifact is named by what is in it, so that a new model has a
-    new name and scripts/aws/deploy.py sees that it has changed. The graph that the server runs is
+    new name and scripts/aws/deploy.py sees that it has changed; with --uncompressed its files lie
+    below a prefix of that name, which SageMaker need not unpack. The graph that the server runs is
     packed, too; --int8 adds one in int8, as scripts/models/prepare.py does. bioimage.io packages
     are packed if they reproduce the test that they publish; zips of SavedModels are unpacked.
     """
+    if uncompressed and not output.startswith("s3://"):
+        raise click.UsageError("--uncompressed uploads files; give --output s3://bucket/prefix/")
     files = collect(model, code)
     has_own_loader = "code/inference.py" in files
     with tempfile.TemporaryDirectory() as folder:
         if not has_own_loader:
             files = prepare(files, Path(folder), images, labels)
-        artifact = Path(folder, "model.tar.gz")
-        pack(files, artifact)
         if has_own_loader:
             click.echo("code/inference.py may load the model itself: it was not tried", err=True)
+        if uncompressed:
+            click.echo(upload(Aws(region), files, output))
+            return
+        artifact = Path(folder, "model.tar.gz")
+        pack(files, artifact)
         click.echo(store(Aws(region), artifact, output))
 
 
@@ -188,6 +200,23 @@ def store(aws: Aws, artifact: Path, output: str) -> str:
     with progress(artifact.stat().st_size, "uploading") as bar:
         aws("s3").upload_file(str(artifact), bucket, key, Callback=bar.update)
     return f"s3://{bucket}/{key}"
+
+
+def upload(aws: Aws, files: dict[str, Path], output: str) -> str:
+    """Upload files below a prefix that is named by what is in them, and return the prefix.
+
+    Args:
+        files: name below the prefix -> file.
+    """
+    bucket, place = s3_location(output)
+    content = hashlib.sha256()
+    for name, path in sorted(files.items()):
+        content.update(f"{name}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    prefix = f"{place.rstrip('/')}/model-{content.hexdigest()[:16]}/".lstrip("/")
+    with progress(sum(path.stat().st_size for path in files.values()), "uploading") as bar:
+        for name, path in sorted(files.items()):
+            aws("s3").upload_file(str(path), bucket, prefix + name, Callback=bar.update)
+    return f"s3://{bucket}/{prefix}"
 
 
 def progress(total: int, what: str) -> tqdm:

@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 """Bring an endpoint back to the configuration that served before the current one."""
 
+import in_venv as in_venv
+
 import click
 
-from aws.lib import alarms, inventory, record, rollout
+from aws.lib import alarms, component_rollout, inventory, record, rollout
 from aws.lib.cli import Aws, command
 from aws.lib.deployment import Deployment, update
 from aws.lib.inventory import Inventory
@@ -33,6 +35,9 @@ def rollback(aws: Aws, name: str, wanted: str | None = None, no_alarms: bool = F
     if not before.endpoint or before.status == "Failed":
         what = "failed, and can only be made anew" if before.endpoint else "is not there"
         raise click.ClickException(f"the endpoint {name} {what}: scripts/aws/deploy.py makes one")
+    if before.component:
+        rollback_component(aws, before, wanted)
+        return
     target = wanted or before.record.back_to(before.endpoint)
     config = _existing(before, target)
     versions = (before.endpoint["EndpointConfigName"], config)
@@ -52,6 +57,27 @@ def rollback(aws: Aws, name: str, wanted: str | None = None, no_alarms: bool = F
         rollout.restore_scaling(aws, before)
     record.write(aws, endpoint, before.record)
     click.echo(f"{name} serves {config} in {aws.region}")
+
+
+def rollback_component(aws: Aws, before: Inventory, wanted: str | None) -> None:
+    """Let the copies of an inference component serve the model that was served before.
+
+    Raises:
+        click.ClickException: there is nothing to go back to, or it does not serve.
+    """
+    assert before.endpoint
+    assert before.component
+    now, known = before.component["Specification"].get("ModelName"), before.record
+    target = wanted or (known.before if now == known.serves else known.serves)
+    if not target:
+        raise click.ClickException(
+            f"there is nothing to go back to: nothing is recorded that served {before.name} before "
+            f"{now}; --to takes one of {', '.join(before.models)}"
+        )
+    click.echo(f"{before.name}: {now} -> {target}", err=True)
+    component_rollout.rollback(aws, before, target)
+    record.write(aws, before.endpoint, known, serves=target)
+    click.echo(f"{before.name} serves {target} in {aws.region}")
 
 
 def _existing(before: Inventory, target: str | None) -> str:

@@ -4,13 +4,16 @@
 import json
 from typing import Any
 
+import in_venv as in_venv
+
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.lib import inventory
 from aws.lib.cli import Aws, command, pages
-from aws.lib.scaling import INSTANCES
+from aws.lib.scaling import COPIES, INSTANCES, PROVISIONED
 
+SCALED = {INSTANCES: "instances", PROVISIONED: "provisioned requests", COPIES: "copies"}
 PRICE_REGION = "us-east-1"  # where the price list is served
 
 
@@ -29,11 +32,28 @@ def main(name, region):
         show_endpoint(aws, existing)
     else:
         click.echo(f"{name:14} there is no endpoint")
-    for config in existing.configs:
+    if existing.component:
+        show_component(existing, existing.component)
+    for config in [] if existing.component else existing.configs:
         models = ", ".join(inventory.models_of(aws, config))
         click.echo(f"config         {config} ({mark(existing, config)}): {models}")
     for alarm in existing.alarms:
         click.echo(f"alarm          {alarm['AlarmName']}: {alarm.get('StateValue', 'unknown')}")
+
+
+def show_component(existing: inventory.Inventory, component: dict[str, Any]) -> None:
+    """Print the state of an inference component, and what each model is to it."""
+    copies = component.get("RuntimeConfig", {})
+    now, wanted = copies.get("CurrentCopyCount", 0), copies.get("DesiredCopyCount", 0)
+    status = component["InferenceComponentStatus"]
+    click.echo(f"component      {existing.name}: {status}, {now} copies, {wanted} wanted")
+    serves, known = component["Specification"].get("ModelName"), existing.record
+    before = known.before if serves == known.serves else known.serves
+    for model in existing.models:
+        what = "serves" if model == serves else "kept"
+        if model == before and model != serves:
+            what = "served before; scripts/aws/rollback.py goes back to it"
+        click.echo(f"model          {model} ({what})")
 
 
 def mark(existing: inventory.Inventory, config: str) -> str:
@@ -65,11 +85,11 @@ def show_endpoint(aws: Aws, existing: inventory.Inventory) -> None:
     now = {v["VariantName"]: v for v in endpoint.get("ProductionVariants", [])}
     for variant in config["ProductionVariants"]:
         click.echo(f"variant        {describe(aws, variant, now.get(variant['VariantName'], {}))}")
-    if not existing.record.back_to(endpoint):
+    if not (existing.record.before or existing.record.back_to(endpoint)):
         click.echo("rollback       there is nothing to go back to")
     for target in existing.targets:
         low, high = target["MinCapacity"], target["MaxCapacity"]
-        what = "instances" if target["ScalableDimension"] == INSTANCES else "provisioned requests"
+        what = SCALED[target["ScalableDimension"]]
         by = ", ".join(policy["PolicyName"] for policy in existing.policies)
         click.echo(f"autoscaling    {low} to {high} {what}, by {by}")
 

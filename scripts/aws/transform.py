@@ -4,13 +4,16 @@
 import time
 from typing import Any
 
+import in_venv as in_venv
+
 import click
 
 from aws.lib import batch, inventory, logs
 from aws.lib.batch import Batch
 from aws.lib.calls import tag_list
-from aws.lib.cli import Aws, StatusLine, command, s3_location
+from aws.lib.cli import Aws, StatusLine, command, or_none, s3_location
 from aws.lib.errors import with_remedy
+from aws.lib.machines import INSTANCE_TYPE
 from aws.lib.names import TAG
 from segmentation.wire.formats import ANY_PICTURE
 
@@ -32,7 +35,7 @@ EXAMPLE = """scripts/aws/transform.py --endpoint cells --input s3://my-bucket/im
     help="of the images; this one lets the server see what each of them is",
 )
 @click.option("--accept", help="of the masks; default: in kind")
-@click.option("--instance-type", default="ml.c5.xlarge", show_default=True)
+@click.option("--instance-type", default=INSTANCE_TYPE, show_default=True)
 @click.option("--instances", type=click.IntRange(1, 100), default=1, show_default=True)
 @click.option("--job", help="name of the job; default: the model's, and the time")
 def main(region, model, endpoint, source, output, content_type, job, **options):
@@ -47,6 +50,7 @@ def main(region, model, endpoint, source, output, content_type, job, **options):
     batch.suffixes_of(content_type)
     aws = Aws(region)
     model = model or model_of(aws, endpoint)
+    check_archive(aws, model)
     job = job or f"{model[:40]}-{int(time.time())}"
     images = batch.collect(aws, job, source, output, content_type)
     if images.other:
@@ -58,10 +62,26 @@ def main(region, model, endpoint, source, output, content_type, job, **options):
 
 def model_of(aws: Aws, endpoint: str) -> str:
     """The name of the model that an endpoint serves."""
-    config = inventory.take(aws, endpoint).config
-    if not config:
+    existing = inventory.take(aws, endpoint)
+    if not existing.config:
         raise click.ClickException(f"there is no endpoint {endpoint}; give --model")
-    return inventory.models_of(aws, config)[0]
+    if existing.component:
+        return existing.component["Specification"]["ModelName"]
+    return inventory.models_of(aws, existing.config)[0]
+
+
+def check_archive(aws: Aws, model: str) -> None:
+    """Refuse a model that SageMaker's batch transform does not take.
+
+    Raises:
+        click.ClickException: its files lie in S3 as they are.
+    """
+    found = or_none(aws("sagemaker").describe_model, ModelName=model) or {}
+    if "ModelDataSource" in found.get("PrimaryContainer", {}):
+        raise click.ClickException(
+            f"the files of {model} lie in S3 as they are, and batch transform takes an archive: "
+            "deploy one of scripts/aws/package.py without --uncompressed"
+        )
 
 
 def transform(aws: Aws, images: Batch, request: dict[str, Any]) -> None:

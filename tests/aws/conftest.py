@@ -158,8 +158,10 @@ def cloud(_url, monkeypatch, tmp_path):
 def deploy():
     """Run deploy.py with what it always needs."""
 
-    def deploy(*arguments, name="cells", image=IMAGE, model=ARTIFACT, **options):
+    def deploy(
+        *arguments, name="cells", image=IMAGE, model=ARTIFACT, script=deploy_script, **options
+    ):
         needed = ("--name", name, "--image", image, "--model", model, "--role", ROLE)
-        return run(deploy_script, *needed, *arguments, **options)
+        return run(script, *needed, *arguments, **options)
 
     return deploy

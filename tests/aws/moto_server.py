@@ -6,10 +6,13 @@ botocore's model of the service, and then done as AWS's documentation says:
 - UpdateEndpoint: a model whose image is called "broken" is rolled back, after its container wrote a
   line into a log stream of its own. The endpoint tells how it was updated. The instance type of
   what is scaled cannot be changed.
+- What was not asked for is not there; moto's is empty.
+- Instance types are those that botocore knows.
 - AddTags overwrites; moto's adds a second tag of the same key.
 - A transform job writes an object for each image of its manifest, unless that is called "broken":
   the job fails then, and writes its log. A job called "slow…" ends when StopTransformJob is called.
-- Provisioned concurrency can be scaled.
+- Provisioned concurrency can be scaled, and the copies of inference components, which are made,
+  described, changed and deleted; one whose model has an image called "broken" does not come up.
 - POST /fail/K makes the K-th request from now on be refused; POST /fail/0 ends that, and answers
   how many were left until then: none or fewer if one was refused. Requests that change
   something are counted, and the first one after each of them: between others nothing changes.
@@ -20,22 +23,25 @@ POST /moto-api/reset is moto's own: it forgets everything.
 
 import json
 import threading
-import time
 
-import botocore.session
-import botocore.validate
 from moto.applicationautoscaling import models as autoscaling
 from moto.applicationautoscaling import responses as autoscaling_responses
 from moto.core.exceptions import JsonRESTError
-from moto.logs.models import logs_backends
+from moto.core.responses import ActionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from moto.s3.models import s3_backends
-from moto.sagemaker.models import sagemaker_backends
+from moto.sagemaker.models import FakeEndpointConfig, SageMakerModelBackend, sagemaker_backends
 from moto.sagemaker.responses import SageMakerResponse
+from moto_components import (
+    components,
+    create_inference_component,
+    delete_inference_component,
+    describe_inference_component,
+    update_inference_component,
+)
+from moto_parts import ACCOUNT, LAST_WORDS, MODEL, REGION, is_broken, request_of, write_log
 from werkzeug.serving import make_server
 
-MODEL = botocore.session.get_session().get_service_model("sagemaker")
-ACCOUNT, REGION = "123456789012", "eu-central-1"
 REFUSED = (
     b'{"__type": "AccessDeniedException", "message": "not authorized"}',
     "application/x-amz-json-1.1",
@@ -45,14 +51,6 @@ REFUSED_QUERY = (
     b"</ErrorResponse>",
     "text/xml",
 )
-LAST_WORDS = "error: the model cannot be served: it is broken"
-
-
-def request_of(response, operation: str) -> dict:
-    """The parameters of a request, checked as the service would."""
-    request = json.loads(response.body)
-    botocore.validate.validate_parameters(request, MODEL.operation_model(operation).input_shape)
-    return request
 
 
 def update_endpoint(self) -> str:
@@ -72,7 +70,7 @@ def update_endpoint(self) -> str:
         raise JsonRESTError("ValidationException", "The variant is a target of auto scaling.")
     endpoint.last_deployment_config = request.get("DeploymentConfig")
     endpoint.failure_reason = None
-    if any(is_broken(backend, variant["ModelName"]) for variant in variants):
+    if any("ModelName" in v and is_broken(backend, v["ModelName"]) for v in variants):
         endpoint.failure_reason = "The container did not pass the ping health check."
         write_log(f"/aws/sagemaker/Endpoints/{name}", f"AllTraffic/{config_name}", LAST_WORDS)
     else:
@@ -122,6 +120,35 @@ def create_transform_job(self):
     return answer
 
 
+def delete_endpoint(self) -> str:
+    """An endpoint that has inference components cannot be deleted."""
+    name = request_of(self, "DeleteEndpoint")["EndpointName"]
+    if any(c["EndpointName"] == name for c in components(self.sagemaker_backend).values()):
+        raise JsonRESTError("ValidationException", "The endpoint has inference components.")
+    return motos_delete_endpoint(self)
+
+
+def without_empty(describe):
+    """A description without what is empty, because it was not asked for."""
+
+    def describe_without(self):
+        described = describe(self).result
+        return ActionResult({key: value for key, value in described.items() if value != {}})
+
+    return describe_without
+
+
+def validate_instance_type(self, instance_type: str) -> None:
+    """By botocore's list; moto's is years old."""
+    if instance_type not in MODEL.shape_for("ProductionVariantInstanceType").enum:
+        raise JsonRESTError("ValidationException", f"there is no {instance_type}")
+
+
+def validate_production_variants(self, variants: list[dict]) -> None:
+    """Those of inference components have no model."""
+    motos_validate(self, [variant for variant in variants if "ModelName" in variant])
+
+
 def stop_transform_job(self) -> str:
     name = request_of(self, "StopTransformJob")["TransformJobName"]
     self.sagemaker_backend.transform_jobs[name].transform_job_status = "Stopped"
@@ -133,24 +160,11 @@ def read(uri: str) -> bytes:
     return s3_backends[ACCOUNT]["aws"].get_object(bucket, key).value
 
 
-def write_log(group: str, stream: str, text: str) -> None:
-    backend = logs_backends[ACCOUNT][REGION]
-    if group not in backend.groups:
-        backend.create_log_group(group, {})
-    if stream not in backend.groups[group].streams:
-        backend.create_log_stream(group, stream)
-    event = {"timestamp": time.time_ns() // 1_000_000, "message": text}
-    backend.put_log_events(group, stream, [event])
-
-
-def is_broken(backend, model: str) -> bool:
-    return "broken" in backend._models[model].primary_container["Image"]
-
-
-class Provisioned:
+class Dimension:
     """A dimension that moto's list lacks; its only use there is ``value``."""
 
-    value = "sagemaker:variant:DesiredProvisionedConcurrency"
+    def __init__(self, value: str):
+        self.value = value
 
 
 def only_reads(environ) -> bool:
@@ -212,7 +226,26 @@ if __name__ == "__main__":
     SageMakerResponse.stop_transform_job = stop_transform_job
     SageMakerResponse.update_endpoint = update_endpoint
     type(sagemaker_backends[ACCOUNT][REGION]).add_tags = add_tags
-    dimensions = [*autoscaling.ScalableDimensionValueSet, Provisioned]
+    motos_delete_endpoint = SageMakerResponse.delete_endpoint
+    for added in (
+        create_inference_component,
+        update_inference_component,
+        describe_inference_component,
+        delete_inference_component,
+        delete_endpoint,
+    ):
+        setattr(SageMakerResponse, added.__name__, added)
+    for name in ("describe_model", "describe_endpoint_config", "describe_endpoint"):
+        describe = getattr(SageMakerResponse, name)
+        setattr(SageMakerResponse, name, without_empty(describe))
+    FakeEndpointConfig.validate_instance_type = validate_instance_type
+    motos_validate = SageMakerModelBackend.validate_production_variants
+    SageMakerModelBackend.validate_production_variants = validate_production_variants
+    dimensions = [
+        *autoscaling.ScalableDimensionValueSet,
+        Dimension("sagemaker:variant:DesiredProvisionedConcurrency"),
+        Dimension("sagemaker:inference-component:DesiredCopyCount"),
+    ]
     autoscaling.ScalableDimensionValueSet = dimensions
     autoscaling_responses.ScalableDimensionValueSet = dimensions
     application = Faults(DomainDispatcherApplication(create_backend_app))

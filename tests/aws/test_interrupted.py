@@ -2,7 +2,7 @@
 
 import pytest
 
-from aws import delete, rollback
+from aws import delete, deploy_component, rollback
 from aws.lib.cli import Aws
 from support.commands import run
 
@@ -90,6 +90,26 @@ def test_another_machine_is_refused_at_any_call(cloud, deploy):
 def test_a_deletion_is_refused_at_any_call(cloud, deploy):
     def prepare():
         deploy("--max-instances", "2", "--async", "s3://unet-test/answers/")
+
+    def action(code):
+        return run(delete, "cells", "--yes", code=code)
+
+    assert refuse_each_call(cloud, prepare, action, NOTHING) > 7
+
+
+def test_a_component_is_refused_at_any_call(cloud, deploy):
+    def action(code):
+        return deploy("--max-copies", "2", script=deploy_component, code=code)
+
+    action(code=0)
+    wanted, served = cloud.state(), record(cloud)
+    assert len(wanted["policies"]) == 2
+    assert refuse_each_call(cloud, lambda: None, action, wanted, served) > 7
+
+
+def test_the_deletion_of_a_component_is_refused_at_any_call(cloud, deploy):
+    def prepare():
+        deploy(script=deploy_component)
 
     def action(code):
         return run(delete, "cells", "--yes", code=code)

@@ -4,7 +4,6 @@ import contextlib
 
 import numpy as np
 import pytest
-import requests
 
 from aws import invoke
 from aws.lib import jobs
@@ -115,20 +114,3 @@ def test_an_endpoint(cloud, server, folder, tmp_path, monkeypatch):
         (folder / "broken.png").write_bytes(b"nonsense")
         output = run(invoke, folder, "--endpoint", "cells", "-o", tmp_path, code=1).output
         assert "broken.png" in output
-
-
-def test_an_asynchronous_endpoint(cloud, folder, tmp_path):
-    answer = {"data": "bWFzaw==", "is_failure": False}
-    results = {"account_id": "123456789012", "region": "eu-central-1", "results": [answer]}
-    url = f"{cloud.url}/moto-api/static/sagemaker/async-endpoint-results"
-    assert requests.post(url, json=results, timeout=10).ok
-    prefix = "s3://unet-test/async"
-    run(invoke, folder / "a.png", "--endpoint", "cells", "--async", prefix, "-o", tmp_path / "out")
-    [file] = (tmp_path / "out").iterdir()
-    assert b"mask" in file.read_bytes() or b"bWFzaw" in file.read_bytes()
-    [sent] = [
-        item["Key"]
-        for item in cloud.aws("s3").list_objects_v2(Bucket="unet-test", Prefix="async/")["Contents"]
-    ]
-    body = cloud.aws("s3").get_object(Bucket="unet-test", Key=sent)["Body"].read()
-    assert body == (folder / "a.png").read_bytes()

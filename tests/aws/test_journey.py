@@ -153,6 +153,10 @@ def test_the_documentation_word_for_word(cloud, registry, image, mask, tmp_path,
     assert (copy / "mask.png").read_bytes() == mask
     assert "of cells nothing is left" in done.stdout
     assert not any(cloud.state().values())
+    iam = cloud.aws("iam")
+    assert iam.list_roles()["Roles"] == iam.list_groups()["Groups"] == []
+    assert iam.list_policies(Scope="Local")["Policies"] == []
+    assert [b["Name"] for b in cloud.aws("s3").list_buckets()["Buckets"]] == ["unet-test"]
 
 
 def commit(folder):

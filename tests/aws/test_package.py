@@ -1,5 +1,6 @@
 """scripts/aws/package.py with models that are loaded, and with a bucket."""
 
+import re
 import tarfile
 
 from aws import package
@@ -43,6 +44,20 @@ def test_the_same_model_is_the_same_artifact(tmp_path, cloud):
     bucket, key = first.removeprefix("s3://").split("/", 1)
     cloud.aws("s3").download_file(bucket, key, str(tmp_path / "back.tar.gz"))
     assert names(tmp_path / "back.tar.gz") == {"model.keras", *GRAPH}
+
+
+def test_files_as_they_are(tmp_path, cloud):
+    model = tiny_models.save(tiny_models.identity(), tmp_path / "m")
+    command = (package, model, "--uncompressed", "--output", "s3://unet-test/models/")
+    prefix = run(*command).stdout.strip()
+    assert re.fullmatch(r"s3://unet-test/models/model-[0-9a-f]{16}/", prefix)
+    below = prefix.removeprefix("s3://unet-test/")
+    listed = cloud.aws("s3").list_objects_v2(Bucket="unet-test", Prefix=below)["Contents"]
+    assert {item["Key"].removeprefix(below) for item in listed} == {"model.keras", *GRAPH}
+    (model / "model.json").write_text('{"threshold": 0.3}')
+    assert run(*command).stdout.strip() != prefix
+    output = run(package, model, "--uncompressed", "--output", tmp_path / "x", code=2).output
+    assert "--uncompressed uploads files" in output
 
 
 def test_a_model_is_packed_with_the_graph_that_is_made_of_it(tmp_path):

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from aws import delete, invoke, package, rollback, status, transform
+from aws import delete, deploy_component, invoke, models, package, rollback, status, transform
 from aws.lib.cli import Aws
 from support.commands import run
 from support.containers import ROOT
@@ -28,6 +28,7 @@ ANSWERS = "s3://unet-test/answers/"
 # actions that are not called as the request is
 ACTIONS = {
     "s3:HeadObject": "s3:GetObject",
+    "s3:CopyObject": "s3:PutObject",
     "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
     "sts:GetCallerIdentity": None,  # everyone may ask who he is
@@ -37,6 +38,7 @@ ALSO = {
     "sagemaker:CreateModel": {"iam:PassRole", "sagemaker:AddTags"},
     "application-autoscaling:RegisterScalableTarget": {
         "iam:CreateServiceLinkedRole", "sagemaker:UpdateEndpointWeightsAndCapacities",
+        "sagemaker:UpdateInferenceComponentRuntimeConfig",
     },
     "cloudwatch:PutMetricAlarm": {"cloudwatch:TagResource"},
 }  # fmt: skip
@@ -121,6 +123,7 @@ def resource(action, parameters):
     named = {
         "ModelName": "model", "EndpointConfigName": "endpoint-config",
         "TransformJobName": "transform-job", "EndpointName": "endpoint",
+        "InferenceComponentName": "inference-component",
     }  # fmt: skip
     if service == "s3":
         key = parameters.get("Key")
@@ -160,6 +163,12 @@ def run_all_as_the_deployer(cloud, deploy, tmp_path):
     run(transform, "--endpoint", "cells", *where)
     cloud.put("images/broken.png", b"image")
     run(transform, "--endpoint", "cells", *where, code=1)
+    put = ("cells", "s3://unet-test/models/cells.tar.gz", "--models", "s3://unet-test/models/many/")
+    run(models, "add", *put)
+    run(models, "remove", put[0], *put[2:], "--yes")
+    run(delete, "cells", "--yes")
+    deploy(script=deploy_component)
+    deploy("--env", "A=1", script=deploy_component)
     deleted = ("--artifacts", "s3://unet-test/models/", "--images", "unet", "--logs", "--yes")
     run(delete, "cells", *deleted)
     deploy("--async", ANSWERS, "--max-instances", "2", image="docker.io/x", code=1)
@@ -186,8 +195,9 @@ def test_the_invoker(cloud, deploy, recorded, tmp_path):
     run(invoke, image, "--endpoint", "cells", "-o", tmp_path / "out", code=None)
     prefix = ("--async", "s3://unet-test/images/")
     run(invoke, image, "--endpoint", "cells", *prefix, "-o", tmp_path / "out", code=None)
-    listed = {"s3:ListBucket"}  # without it S3 does not tell "not there" from "not allowed"
-    done = needed(recorded) | listed
+    # without the first S3 does not tell "not there" from "not allowed"; the second is for who waits
+    also = {"s3:ListBucket", "cloudwatch:GetMetricStatistics"}
+    done = needed(recorded) | also
     assert done == actions("invoker-policy.json")
     for name, parameters in recorded:
         about = (
@@ -200,9 +210,11 @@ def test_the_invoker(cloud, deploy, recorded, tmp_path):
 
 def test_deployer_and_invoker_are_apart():
     assert "sagemaker:InvokeEndpoint" not in actions("deployer-policy.json")
-    assert not any(
-        "Create" in action or "Delete" in action for action in actions("invoker-policy.json")
-    )
+    changing = {a for a in actions("invoker-policy.json") if re.search("Create|Delete|Put", a)}
+    assert changing == {"s3:PutObject", "s3:DeleteObject"}
+    for action in changing:  # only what it has put itself
+        assert allowed("invoker-policy.json", action, "arn:aws:s3:::unet-test/images/1")
+        assert not allowed("invoker-policy.json", action, "arn:aws:s3:::unet-test/models/1")
 
 
 @pytest.mark.parametrize("name", ["cells-0123456789-5xx", "cells-0123456789-latency"])
@@ -229,7 +241,7 @@ def test_everything_is_named_that_can_be(path):
     """A star stands only for what has no name in AWS's reference of actions and resources."""
     nameless = re.compile(
         r"sagemaker:List(Models|EndpointConfigs|Endpoints)|pricing:GetProducts|ec2:Describe\w+|"
-        r"ecr:GetAuthorizationToken|cloudwatch:PutMetricData|application-autoscaling:\w+"
+        r"ecr:GetAuthorizationToken|cloudwatch:(PutMetricData|GetMetricStatistics)|application-autoscaling:\w+"
     )
     for statement in json.loads(path.read_text())["Statement"]:
         if "*" in _list(statement.get("Resource", "")):

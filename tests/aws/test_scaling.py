@@ -1,9 +1,12 @@
 """Autoscaling of each kind of endpoint."""
 
+import time
+
 import pytest
 
 from aws import delete, status
 from aws.lib import inventory
+from aws.lib.logs import of_endpoint
 from support.commands import run
 
 ASYNC = ("--async", "s3://unet-test/answers/")
@@ -46,6 +49,29 @@ def test_real_time(cloud, deploy, options, name, metric, target):
     assert cloud.state()["targets"] == [(1, 3)]
     shown = run(status, "cells").output
     assert f"autoscaling    1 to 3 instances, by cells-{name}" in shown
+
+
+@pytest.mark.parametrize(
+    ("pace", "workers", "wanted"),
+    [("2.62", 2, 19), ("0.08", 2, 2), ("0.08", 1, 1), ("80.00", 2, 50)],
+)
+def test_by_what_the_container_measured(cloud, deploy, pace, workers, wanted):
+    """As many images of 512×512 as it answers in two seconds."""
+    lines = [
+        f"Starting the model server: workers {workers}, threads of each 2, CPUs 4, free …",
+        f"2026-11-26T16:00:00,000 [INFO ] W-9000-model cells computes {pace} megapixels a second",
+        "model model is ready: 1.00 s to load it and to warm it up",
+    ]
+    logs, group = cloud.aws("logs"), {"logGroupName": of_endpoint("cells")}
+    logs.create_log_group(**group)
+    logs.create_log_stream(**group, logStreamName="AllTraffic/i-1")
+    now = time.time_ns() // 1_000_000
+    events = [{"timestamp": now, "message": line} for line in lines]
+    logs.put_log_events(**group, logStreamName="AllTraffic/i-1", logEvents=events)
+    assert f"scaling keeps {wanted} requests at once" in deploy("--max-instances", "3").output
+    assert tracking(cloud, "cells-concurrency")["TargetValue"] == wanted
+    deploy("--max-instances", "3", "--concurrency-per-instance", "7")  # asked for
+    assert tracking(cloud, "cells-concurrency")["TargetValue"] == 7
 
 
 def test_many_models_are_scaled_by_invocations(cloud, deploy):
@@ -110,7 +136,7 @@ def test_another_machine(cloud, deploy):
     deploy("--max-instances", "3")
     deploy("--max-instances", "4", "--instance-type", "ml.m5.xlarge")
     assert cloud.state()["targets"] == [(1, 4)]
-    deploy("--instance-type", "ml.c5.2xlarge")  # what there was goes on
+    deploy("--instance-type", "ml.c7i.2xlarge")  # what there was goes on
     assert cloud.state()["targets"] == [(1, 4)]
     assert cloud.state()["policies"] == ["cells-concurrency"]
 

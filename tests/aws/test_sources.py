@@ -47,6 +47,24 @@ def test_a_version_of_s3_counts_where_the_bucket_has_versions(cloud, deploy):
     assert cloud.state()["endpoints"] != first
 
 
+def test_files_below_a_prefix_are_a_version_together(cloud, deploy):
+    prefix = "s3://unet-test/models/m/"
+    assert "there is no file below" in deploy(model=prefix, code=1).output
+    cloud.put("models/m/model.onnx", b"a model")
+    cloud.put("models/m/model.json", b"{}")
+    deploy(model=prefix)
+    first = cloud.state()["endpoints"]
+    assert model(cloud)["ModelDataSource"]["S3DataSource"]["S3Uri"] == prefix
+    cloud.put("models/m2/model.onnx", b"another one")  # not below it
+    deploy(model=prefix)
+    assert cloud.state()["endpoints"] == first
+    cloud.put("models/m/model.json", b'{"threshold": 0.3}')
+    deploy(model=prefix)
+    assert cloud.state()["endpoints"] != first
+    cloud.put("models/m/m.tar.gz", b"an archive")
+    assert "lies an archive, which stays one" in deploy(model=prefix).output
+
+
 @pytest.mark.parametrize("tag", ["", ":latest", ":v1"])
 def test_a_tag_is_resolved_to_its_digest(cloud, deploy, tag):
     if tag != ":v1":

@@ -109,6 +109,14 @@ def test_a_job_that_is_refused_leaves_no_manifest(cloud, deploy, images):
     assert "images/cells/j.manifest" not in keys(cloud, "images/")
 
 
+def test_files_that_lie_as_they_are_are_none_for_it(cloud, deploy, images):
+    cloud.put("models/cells/model.onnx", b"a model")
+    deploy(model="s3://unet-test/models/cells/")
+    output = run(transform, "--endpoint", "cells", *WHERE, code=1).output
+    assert "batch transform takes an archive" in output
+    assert not any(key.endswith(".manifest") for key in keys(cloud, "images/"))
+
+
 def test_refusals(cloud, images):
     assert "either --model or --endpoint" in run(transform, *WHERE, code=2).output
     assert "no endpoint" in run(transform, "--endpoint", "cells", *WHERE, code=1).output

@@ -18,7 +18,7 @@ PASS_ROLE = (
     "allows the iam:PassRole action"
 )
 LIMIT = (
-    "The account-level service limit 'ml.c5.xlarge for endpoint usage' is 0 Instances, with "
+    "The account-level service limit 'ml.c7i.xlarge for endpoint usage' is 0 Instances, with "
     "current utilization of 0 Instances and a request delta of 1 Instances. Please use AWS Service "
     "Quotas to request an increase for this quota"
 )

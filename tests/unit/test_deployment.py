@@ -6,6 +6,7 @@ import pytest
 from botocore import xform_name
 
 from aws import deploy
+from aws.lib import machines
 from aws.lib.batch import Batch
 from aws.lib.deployment import Deployment
 from aws.lib.names import is_of
@@ -17,6 +18,7 @@ VARIANTS = {
     "scaled by invocations": {"max_instances": 3, "invocations_per_instance": 70},
     "serverless": {"serverless": (4096, 5)},
     "provisioned": {"serverless": (4096, 5), "provisioned": 1, "max_provisioned": 4},
+    "files": {"model_data": "s3://bucket/models/m/"},
     "async": {"async_output": "s3://bucket/answers"},
     "async, scaled": {"async_output": "s3://bucket/answers", "max_instances": 4},
     "multi-model": {"multi_model": True, "max_instances": 2},
@@ -36,6 +38,11 @@ VARIANTS = {
     "canary": {"strategy": ("canary", 10)},
     "linear": {"strategy": ("linear", 25)},
     "rolling": {"strategy": ("rolling", 25)},
+    "GPU": {"instance_type": "ml.g5.xlarge"},
+    "another AMI": {
+        "instance_type": "ml.g4dn.xlarge",
+        "inference_ami": "al2-ami-sagemaker-inference-gpu-2",
+    },
 }
 ROLE = "arn:aws:iam::123456789012:role/unet-inference"
 NEEDED = (
@@ -66,9 +73,8 @@ def validate():
 
 @pytest.mark.parametrize("options", VARIANTS.values(), ids=VARIANTS)
 def test_requests_are_valid(validate, options):
-    deployment = Deployment(
-        "cells", "image", "s3://bucket/key", "arn:aws:iam::1:role/r" * 2, **options
-    )
+    needed = {"name": "cells", "image": "image", "model_data": "s3://bucket/key", "role": ROLE}
+    deployment = Deployment(**(needed | options))
     for call in [*deployment.calls(), deployment.update_endpoint()]:
         validate(call.service, call.operation, call.parameters)
 
@@ -77,10 +83,33 @@ def test_requests_are_valid(validate, options):
 def test_the_request_of_a_transform_job_is_valid(validate, accept):
     images = {"a.png": 30_000_000, "b.tif": 1}
     batch = Batch("job", "s3://bucket/images/", "s3://bucket/masks", images, 0)
-    request = batch.request("model", "application/x-image", accept, "ml.c5.xlarge", 2, [])
+    request = batch.request("model", "application/x-image", accept, "ml.c7i.xlarge", 2, [])
     validate("sagemaker", "create_transform_job", request)
     assert request["TransformOutput"].get("Accept") == accept
     assert (request["MaxPayloadInMB"], request["MaxConcurrentTransforms"]) == (30, 3)
+
+
+def test_amis():
+    """All that SageMaker knows for GPUs can be chosen, and only machines with one have any."""
+    sagemaker = botocore.session.get_session().get_service_model("sagemaker")
+    known = sagemaker.shape_for("ProductionVariantInferenceAmiVersion").enum
+    assert sorted(machines.AMIS) == sorted(name for name in known if "gpu" in name)
+    kinds = sagemaker.shape_for("ProductionVariantInstanceType").enum
+    assert machines.INSTANCE_TYPE in kinds
+    chosen = {kind for kind in kinds if machines.ami_of(kind)}
+    assert {"ml.g4dn.xlarge", "ml.g6e.xlarge", "ml.p5.48xlarge"} < chosen
+    others = {"ml.c7i.xlarge", "ml.c7g.large", "ml.m6gd.large", "ml.inf2.xlarge", "ml.trn1.2xlarge"}
+    assert others <= set(kinds) - chosen
+
+
+def test_files_that_lie_as_they_are():
+    prefix = Deployment("cells", "image", "s3://bucket/models/m/", "role")
+    container = prefix.create_model().parameters["PrimaryContainer"]
+    assert "ModelDataUrl" not in container
+    source = container["ModelDataSource"]["S3DataSource"]
+    assert (source["S3DataType"], source["CompressionType"]) == ("S3Prefix", "None")
+    many = Deployment("cells", "image", "s3://bucket/models/m/", "role", multi_model=True)
+    assert "ModelDataUrl" in many.create_model().parameters["PrimaryContainer"]
 
 
 def test_names_follow_the_content():
@@ -155,6 +184,9 @@ def test_strategies(strategy, kind):
         (["--vpc", "vpc-1"], "subnet-…"),
         (["--env", "A"], "KEY=VALUE"),
         (["--model", "bucket/key"], "s3://bucket/key"),
+        (["--model", "s3://bucket/models/m/", "--serverless", "4096:5"], "take an archive"),
+        (["--inference-ami", machines.GPU_AMI], "ml.c7i.xlarge has none"),
+        (["--format", "cloudformation"], "--format is for --dry-run"),
         (["--name", "a_b"], "letters, digits and hyphens"),
         (["--instances", "3", "--max-instances", "2"], "less than --instances"),
     ],

@@ -1,16 +1,14 @@
 """What the options of deploy.py mean together, and which of them do not go together."""
 
-import re
 from typing import Any
 
 import click
 
-from aws.lib import alarms
+from aws.lib import alarms, machines
 from aws.lib.cli import Aws, s3_location
-from aws.lib.deployment import Deployment
+from aws.lib.deployment import Deployment, is_uncompressed
 from aws.lib.inventory import Inventory
 
-GPU = re.compile(r"ml\.(p|g|inf|trn)\d")
 CHEAP_INSTANCES = 4
 STEPS = ("canary", "linear", "rolling")
 
@@ -40,6 +38,7 @@ def check(deployment: Deployment, yes: bool) -> None:
     _check_scaling(deployment)
     _check_strategy(deployment)
     _check_places(deployment)
+    _check_machine(deployment)
     if not deployment.serverless and not yes:
         _check_costs(deployment)
 
@@ -199,9 +198,20 @@ def _check_places(deployment: Deployment) -> None:
             )
 
 
+def _check_machine(deployment: Deployment) -> None:
+    ami, kind = deployment.inference_ami, deployment.instance_type
+    if ami and not machines.has_gpu(kind):
+        raise click.UsageError(f"--inference-ami is for GPUs, and {kind} has none; leave it out")
+    if is_uncompressed(deployment.model_data, deployment.multi_model) and deployment.serverless:
+        raise click.UsageError(
+            f"serverless endpoints take an archive, and {deployment.model_data} is a prefix of "
+            "files; scripts/aws/package.py MODEL --output s3://… makes a model.tar.gz"
+        )
+
+
 def _check_costs(deployment: Deployment) -> None:
     instances = deployment.max_instances or deployment.instances
-    if GPU.match(deployment.instance_type) or instances > CHEAP_INSTANCES:
+    if machines.is_costly(deployment.instance_type) or instances > CHEAP_INSTANCES:
         raise click.UsageError(
             f"up to {instances} of {deployment.instance_type} may be costly; add --yes if meant"
         )

@@ -9,11 +9,13 @@ from typing import Any
 
 from aws.lib import alarms, scaling
 from aws.lib.calls import Call, tag_list
+from aws.lib.machines import INSTANCE_TYPE, ami_of
 from aws.lib.names import TAG, VARIANT, version
 from aws.lib.scaling import Scaling
 
 STARTUP_SECONDS = 300  # for the health check, and as much to load the artifact
 LATENCY_SECONDS = 30.0  # p99 of the model; half of what SageMaker lets a request take
+FAILED = "failed"  # below the place of asynchronous answers: what failed, and why
 ROUTING = {"least-outstanding": "LEAST_OUTSTANDING_REQUESTS", "random": "RANDOM"}
 
 
@@ -23,8 +25,11 @@ class Deployment:
 
     Attributes:
         image: by its digest, once ``sources.resolve`` has looked it up.
-        artifact: what S3 says of the bytes of the artifact, a version or an ETag; "": not known. It
-            is in the hash of the names: other bytes below the same key are another version.
+        model_data: in S3: an archive, or a prefix that ends in a slash, below which the files of
+            one model lie as they are, or the archives of many.
+        artifact: what S3 says of the bytes of the artifact, a version or an ETag, or a digest of
+            those of all files; "": not known. It is in the hash of the names: other bytes below the
+            same key are another version.
     """
 
     name: str
@@ -32,7 +37,8 @@ class Deployment:
     model_data: str
     role: str
     artifact: str = ""
-    instance_type: str = "ml.c5.xlarge"
+    instance_type: str = INSTANCE_TYPE
+    inference_ami: str | None = None  # None: by the instance type
     instances: int = 1
     min_instances: int | None = None
     max_instances: int | None = None
@@ -91,7 +97,7 @@ class Deployment:
         container = {
             "Image": self.image,
             "Mode": "MultiModel" if self.multi_model else "SingleModel",
-            "ModelDataUrl": self.model_data,
+            **model_source(self.model_data, self.multi_model),
             "Environment": environment,
         }
         model: dict[str, Any] = {"PrimaryContainer": container, "ExecutionRoleArn": self.role}
@@ -118,7 +124,9 @@ class Deployment:
                 "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
             }
         if self.async_output:
-            config["AsyncInferenceConfig"] = {"OutputConfig": {"S3OutputPath": self.async_output}}
+            failures = f"{self.async_output.rstrip('/')}/{FAILED}/"
+            places = {"S3OutputPath": self.async_output, "S3FailurePath": failures}
+            config["AsyncInferenceConfig"] = {"OutputConfig": places}
         if self.kms_key:
             config["KmsKeyId"] = self.kms_key
         return config
@@ -137,6 +145,9 @@ class Deployment:
             return variant | {"ServerlessConfig": size}
         if not self.async_output and not self.multi_model:  # those are not routed by load
             variant["RoutingConfig"] = {"RoutingStrategy": ROUTING[self.routing]}
+        ami = self.inference_ami or ami_of(self.instance_type)
+        if ami:
+            variant["InferenceAmiVersion"] = ami
         return variant | {
             "InstanceType": self.instance_type,
             "InitialInstanceCount": self.instances,
@@ -205,6 +216,19 @@ class Deployment:
             if self.scaling.wakes:
                 calls.append(scaling.wake_alarm(self.name, scaling.POLICY_ARN, self.all_tags))
         return calls
+
+
+def is_uncompressed(model_data: str, multi_model: bool) -> bool:
+    """Whether a place in S3 is a prefix with the files of one model, as they are."""
+    return model_data.endswith("/") and not multi_model
+
+
+def model_source(model_data: str, multi_model: bool) -> dict[str, Any]:
+    """The member of a container definition that says where the model is."""
+    if not is_uncompressed(model_data, multi_model):
+        return {"ModelDataUrl": model_data}
+    source = {"S3Uri": model_data, "S3DataType": "S3Prefix", "CompressionType": "None"}
+    return {"ModelDataSource": {"S3DataSource": source}}
 
 
 def update(name: str, config: str, retain: bool, deployment_config: dict[str, Any] | None) -> Call:

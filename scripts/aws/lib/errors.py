@@ -66,6 +66,10 @@ REMEDIES = (
      "AWS has no such machine free now: wait and run this again, or take another "
      "--instance-type, or another region"),
     (r"ResourceLimitExceeded|service limit|LimitExceeded|ServiceQuotaExceeded", QUOTAS),
+    (r"(?i)\bno capacity\b|not enough hardware resources",
+     "a component that has scaled down to no copy is woken by this request, which takes some "
+     "minutes: send it again then; a copy that is larger than what an instance has free needs a "
+     "larger --instance-type, or less --memory and --cpus"),
     # what is being changed
     (r"(?i)(update|delete|change).*in-progress|in progress|currently being|ConcurrentUpdate",
      "it is being changed already: wait until scripts/aws/status.py NAME says InService, and run "

@@ -27,6 +27,7 @@ class Inventory:
         alarms: as describe_alarms answers.
         targets: the scalable targets that are registered, as they are described.
         policies: their scaling policies, as they are described.
+        component: its inference component, as it is described; None: there is none.
         record: what the endpoint was seen to serve.
     """
 
@@ -37,6 +38,7 @@ class Inventory:
     alarms: list[dict[str, Any]] = field(default_factory=list)
     targets: list[dict[str, Any]] = field(default_factory=list)
     policies: list[dict[str, Any]] = field(default_factory=list)
+    component: dict[str, Any] | None = None
     record: Record = field(default_factory=lambda: Record(None, None, {}))
 
     @property
@@ -63,6 +65,7 @@ class Inventory:
     def lines(self) -> list[str]:
         """One for each thing."""
         lines = [f"endpoint {self.name}"] if self.endpoint else []
+        lines += [f"inference component {self.name}"] if self.component else []
         lines += [f"endpoint config {name}" for name in self.configs]
         lines += [f"model {name}" for name in self.models]
         lines += [f"scaling policy {policy['PolicyName']}" for policy in self.policies]
@@ -76,7 +79,8 @@ def take(aws: Aws, name: str) -> Inventory:
     newest = {"SortBy": "CreationTime", "SortOrder": "Descending", "NameContains": f"{name}-"}
     configs = pages(sagemaker, "list_endpoint_configs", "EndpointConfigs", **newest)
     models = pages(sagemaker, "list_models", "Models", **newest)
-    resource = scaling.target(name)
+    component = or_none(sagemaker.describe_inference_component, InferenceComponentName=name)
+    resource = scaling.target(name, scaling.COPIES if component else scaling.INSTANCES)
     targets = autoscaling.describe_scalable_targets(
         ServiceNamespace=resource["ServiceNamespace"], ResourceIds=[resource["ResourceId"]]
     )["ScalableTargets"]
@@ -92,6 +96,7 @@ def take(aws: Aws, name: str) -> Inventory:
         _alarms(aws, name),
         targets,
         policies,
+        component,
         record.read(aws, endpoint),
     )
 
@@ -111,7 +116,8 @@ def begin_scaling(aws: Aws, name: str, calls: list, tags: dict[str, str]) -> Non
     for call in calls:
         answer = call.run(aws)
         if call.parameters.get("PolicyType") == "StepScaling":
-            scaling.wake_alarm(name, answer["PolicyARN"], tags).run(aws)
+            what = call.parameters["ScalableDimension"]
+            scaling.wake_alarm(name, answer["PolicyARN"], tags, what).run(aws)
 
 
 def end_scaling(aws: Aws, existing: Inventory, kept: tuple[str, ...] = ()) -> None:
@@ -141,9 +147,9 @@ def variant_of(aws: Aws, config: str) -> dict[str, Any]:
 
 
 def models_of(aws: Aws, config: str) -> list[str]:
-    """The names of the models of a config."""
+    """The names of the models of a config; none of one for inference components."""
     variant = variant_of(aws, config)
-    return [variant["ModelName"]] if variant else []
+    return [variant["ModelName"]] if "ModelName" in variant else []
 
 
 def wait(aws: Aws, name: str) -> dict[str, Any] | None:

@@ -1,7 +1,9 @@
 """The requests of invoke.py: each is sent, sent again while the service is busy, and kept."""
 
+import contextlib
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -60,6 +62,7 @@ def run(service: Service, jobs: list[Job], out: Path, concurrency: int) -> list[
     with (
         ThreadPoolExecutor(concurrency) as pool,
         tqdm(total=len(jobs), unit="image", disable=None) as bar,
+        _stopping(service, pool),
     ):
 
         def one(job: Job) -> Result:
@@ -74,6 +77,17 @@ def run(service: Service, jobs: list[Job], out: Path, concurrency: int) -> list[
     if found:
         tables.write(out / TABLE, found)
     return results
+
+
+@contextlib.contextmanager
+def _stopping(service: Service, pool: Executor) -> Iterator[None]:
+    """Upon Ctrl-C begin nothing more, and wait for no answer."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        pool.shutdown(wait=False, cancel_futures=True)
+        service.stop()
+        raise
 
 
 def _is_of_table(result: Result) -> bool:

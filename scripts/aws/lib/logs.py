@@ -15,6 +15,11 @@ def of_endpoint(name: str) -> str:
     return f"/aws/sagemaker/Endpoints/{name}"
 
 
+def of_component(name: str) -> str:
+    """The log group of an inference component; each copy writes a stream of its own."""
+    return f"/aws/sagemaker/InferenceComponents/{name}"
+
+
 def streams(aws: Aws, group: str, prefix: str = "") -> list[str]:
     """The names of the streams of a log group, the one with the newest line first.
 
@@ -38,9 +43,14 @@ def streams(aws: Aws, group: str, prefix: str = "") -> list[str]:
 
 def last_lines(aws: Aws, group: str, stream: str, count: int = 15) -> list[str]:
     """The newest lines of a stream, as they were written; none where we may not look."""
+    return lines(aws, group, stream, count, from_head=False)
+
+
+def lines(aws: Aws, group: str, stream: str, count: int, from_head: bool) -> list[str]:
+    """The oldest or the newest lines of a stream; none where we may not look."""
     try:
         events = aws("logs").get_log_events(
-            logGroupName=group, logStreamName=stream, limit=count, startFromHead=False
+            logGroupName=group, logStreamName=stream, limit=count, startFromHead=from_head
         )["events"]
     except (ClientError, BotoCoreError):
         return []

@@ -6,12 +6,14 @@ from typing import Any
 
 import click
 
-from aws.lib import scaling
+from aws.lib import machines, pace, scaling
 from aws.lib.cli import s3_location
+from aws.lib.component import Component
 from aws.lib.deployment import LATENCY_SECONDS, ROUTING, STARTUP_SECONDS, Deployment
 
 NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,51}")  # 63 characters with the hash
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+CLOUDFORMATION = "cloudformation"
 SERVERLESS_MEMORY_MB = range(1024, 6145, 1024)
 SERVERLESS_CONCURRENCY = range(1, 201)
 
@@ -93,13 +95,21 @@ WHAT = _group(
         "model_data",
         required=True,
         callback=_location,
-        help="model.tar.gz in S3; with --multi-model the prefix of many",
+        help="model.tar.gz in S3, or the prefix of its files, with a slash at its end; with "
+        "--multi-model the prefix of many archives",
     ),
     click.option("--role", required=True, callback=_role, help="ARN of the execution role"),
 )
+INSTANCE_TYPE = click.option("--instance-type", default=Deployment.instance_type, show_default=True)
+INFERENCE_AMI = click.option(
+    "--inference-ami",
+    type=click.Choice(machines.AMIS),
+    help=f"of GPU instances, with a driver for the image; default: {machines.GPU_AMI}",
+)
 MACHINES = _group(
-    click.option("--instance-type", default=Deployment.instance_type, show_default=True),
+    INSTANCE_TYPE,
     click.option("--instances", type=click.IntRange(1), default=1, show_default=True),
+    INFERENCE_AMI,
     click.option(
         "--routing",
         type=click.Choice(list(ROUTING)),
@@ -118,7 +128,8 @@ SCALING = _group(
     click.option(
         "--concurrency-per-instance",
         type=click.IntRange(1),
-        help=f"requests at once; scaling keeps it there; default: {scaling.CONCURRENCY}",
+        help=f"requests at once; scaling keeps it there; default: what an instance answers in "
+        f"{pace.SECONDS:g} s, as its container measured at its start, or {scaling.CONCURRENCY}",
     ),
     click.option(
         "--invocations-per-instance",
@@ -149,8 +160,18 @@ KIND = _group(
     ),
     click.option("--multi-model", is_flag=True),
 )
-CONFIGURATION = _group(
+ENVIRONMENT = _group(
     click.option("--env", "environment", multiple=True, callback=_pairs, metavar="KEY=VALUE"),
+    click.option("--tag", "tags", multiple=True, callback=_pairs, metavar="KEY=VALUE"),
+    click.option(
+        "--health-timeout",
+        type=click.IntRange(60, 3600),
+        default=STARTUP_SECONDS,
+        show_default=True,
+        help="seconds until the container must answer /ping",
+    ),
+)
+CONFIGURATION = _group(
     click.option("--variant-weight", type=click.FloatRange(0), default=1.0, show_default=True),
     click.option(
         "--data-capture",
@@ -161,14 +182,6 @@ CONFIGURATION = _group(
     click.option("--vpc", callback=_vpc, metavar="SUBNETS:GROUPS"),
     click.option("--kms-key", help="for the instances' disks"),
     click.option("--network-isolation", is_flag=True, help="the container reaches no network"),
-    click.option("--tag", "tags", multiple=True, callback=_pairs, metavar="KEY=VALUE"),
-    click.option(
-        "--health-timeout",
-        type=click.IntRange(60, 3600),
-        default=STARTUP_SECONDS,
-        show_default=True,
-        help="seconds until the container must answer /ping",
-    ),
 )
 STRATEGY = _group(
     click.option("--canary", type=click.IntRange(1, 50), metavar="PERCENT", help="then the rest"),
@@ -203,3 +216,67 @@ ALARMS = _group(
         help=f"seconds, p99, that are too long; default: {LATENCY_SECONDS:g}, with --async any",
     ),
 )
+COPIES = _group(
+    INSTANCE_TYPE,
+    INFERENCE_AMI,
+    click.option(
+        "--max-instances",
+        type=click.IntRange(1),
+        default=Component.max_instances,
+        show_default=True,
+        help="machines; one more than the copies need is used while these are replaced",
+    ),
+    click.option(
+        "--max-copies", type=click.IntRange(1), default=Component.max_copies, show_default=True
+    ),
+    click.option(
+        "--min-copies",
+        type=click.IntRange(0),
+        default=Component.min_copies,
+        show_default=True,
+        help="0: none, and no machine, while nobody asks",
+    ),
+    click.option(
+        "--concurrency-per-copy",
+        type=click.IntRange(1),
+        default=Component.concurrency_per_copy,
+        show_default=True,
+        help="requests at once; scaling keeps it there",
+    ),
+    click.option(
+        "--memory",
+        "memory_mb",
+        type=click.IntRange(512),
+        default=Component.memory_mb,
+        show_default=True,
+        help="megabytes that are set aside for a copy",
+    ),
+    click.option(
+        "--cpus",
+        type=click.FloatRange(0.25),
+        default=Component.cpus,
+        show_default=True,
+        help="that are set aside for a copy; with a GPU: one GPU instead",
+    ),
+)
+DRY_RUN = _group(
+    click.option("--dry-run", is_flag=True, help="print the requests and change nothing"),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["cli", CLOUDFORMATION]),
+        default="cli",
+        show_default=True,
+        help="with --dry-run: lines for the AWS CLI, or a template of the same",
+    ),
+)
+
+
+def check_format(form: str, dry_run: bool) -> None:
+    """Refuse a template of what is deployed by requests.
+
+    Raises:
+        click.UsageError: there is no --dry-run.
+    """
+    if form == CLOUDFORMATION and not dry_run:
+        raise click.UsageError("--format is for --dry-run; `aws cloudformation deploy` deploys it")

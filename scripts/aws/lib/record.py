@@ -16,7 +16,7 @@ SERVED_BEFORE = "unet-inference:served-before"
 
 @dataclass(frozen=True)
 class Record:
-    """What is known of an endpoint's past.
+    """What is known of an endpoint's past; of an inference component it is models, not configs.
 
     Attributes:
         serves: the config that was last seen to serve; None: nobody has looked yet.
@@ -46,7 +46,11 @@ def read(aws: Aws, endpoint: dict[str, Any] | None) -> Record:
 
 
 def write(
-    aws: Aws, endpoint: dict[str, Any], known: Record, tags: dict[str, str] | None = None
+    aws: Aws,
+    endpoint: dict[str, Any],
+    known: Record,
+    tags: dict[str, str] | None = None,
+    serves: str | None = None,
 ) -> Record:
     """Write down that an endpoint serves the config that it has, and tag it; what is now known.
 
@@ -54,8 +58,9 @@ def write(
         endpoint: as described, in service.
         known: what was read from it.
         tags: others that it is to have.
+        serves: the model, where it has an inference component, which serves others by one config.
     """
-    config = endpoint["EndpointConfigName"]
+    config = serves or endpoint["EndpointConfigName"]
     wanted = dict(tags or {})
     if known.serves != config:
         wanted[SERVES] = config

@@ -1,14 +1,14 @@
-"""Whatever segments an image over the network: a server by its URL, or an endpoint of SageMaker."""
+"""Whatever segments an image over the network: a server by its URL, or an endpoint of SageMaker;
+``asynchronous`` has those that answer later.
+"""
 
-import itertools
-import time
-from typing import Any, Protocol
+from typing import Protocol
 
 import requests
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.lib.cli import Aws, explain, s3_location
+from aws.lib.cli import Aws, explain
 
 # TIFF where one plane does not hold it; the others where no picture does
 ACCEPT = "image/png, image/tiff;q=0.9, application/geo+json;q=0.8, text/csv;q=0.7"
@@ -37,8 +37,12 @@ class Service(Protocol):
         """
         ...
 
+    def stop(self) -> None:
+        """Let nobody wait any longer for an answer; most do not wait long."""
+        return
 
-class HttpServer:
+
+class HttpServer(Service):
     """A server by its URL."""
 
     def __init__(self, url: str, target_model: str | None):
@@ -75,16 +79,18 @@ def _message(answer: requests.Response) -> str:
         return f"{answer.status_code}: {answer.text[:200]}"
 
 
-class Endpoint:
+class Endpoint(Service):
     """An endpoint of SageMaker."""
 
-    def __init__(self, aws: Aws, name: str, target_model: str | None):
+    def __init__(self, aws: Aws, name: str, target_model: str | None, component: str | None = None):
         # what may be sent again is decided here: an image that times out is not sent three times
         config = Config(retries={"total_max_attempts": 1}, read_timeout=70)
         self._runtime = aws.session.client("sagemaker-runtime", config=config)
         self._where = {"EndpointName": name}
         if target_model:
             self._where["TargetModel"] = target_model
+        if component:
+            self._where["InferenceComponentName"] = component
 
     def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
         try:
@@ -102,52 +108,3 @@ class Endpoint:
             raise Refused(explain(exc)) from exc
         except BotoCoreError as exc:
             raise Refused(explain(exc)) from exc
-
-
-class AsyncEndpoint:
-    """An asynchronous endpoint: the image goes to S3, and the answer comes from there."""
-
-    POLL_SECONDS = 1
-
-    def __init__(self, aws: Aws, name: str, prefix: str):
-        # made here, not when first wanted: several threads call, and sessions are for one
-        self._s3, self._runtime = aws("s3"), aws("sagemaker-runtime")
-        self._name = name
-        self._bucket, self._prefix = s3_location(prefix)
-        self._numbers = itertools.count()
-        self._run = f"{time.time_ns():x}"
-
-    def __call__(self, body: bytes, content_type: str, attributes: str) -> tuple[bytes, str]:
-        key = f"{self._prefix.rstrip('/')}/{self._run}-{next(self._numbers)}".lstrip("/")
-        try:
-            self._s3.put_object(Bucket=self._bucket, Key=key, Body=body)
-            accepted = self._runtime.invoke_endpoint_async(
-                EndpointName=self._name,
-                InputLocation=f"s3://{self._bucket}/{key}",
-                ContentType=content_type,
-                Accept=ACCEPT,
-                CustomAttributes=attributes,
-            )
-            return self._await(accepted["OutputLocation"], accepted.get("FailureLocation"))
-        except (ClientError, BotoCoreError) as exc:
-            raise Refused(explain(exc)) from exc
-
-    def _await(self, output: str, failure: str | None) -> tuple[bytes, str]:
-        """Wait for an object at either place in S3."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            report = self._object(failure) if failure else None
-            if report:
-                raise Refused(report["Body"].read().decode(errors="replace")[:500])
-            answer = self._object(output)
-            if answer:
-                return answer["Body"].read(), answer["ContentType"]
-            time.sleep(self.POLL_SECONDS)
-        raise Refused(f"no answer at {output} in {TIMEOUT_SECONDS} s")
-
-    def _object(self, uri: str) -> dict[str, Any] | None:
-        bucket, key = s3_location(uri)
-        try:
-            return self._s3.get_object(Bucket=bucket, Key=key)
-        except self._s3.exceptions.NoSuchKey:
-            return None

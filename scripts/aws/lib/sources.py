@@ -5,14 +5,16 @@ the version of the artifact go into the names, so that other bytes are another v
 """
 
 import dataclasses
+import hashlib
+import json
 import re
 from typing import Any
 
 import click
 from botocore.exceptions import ClientError
 
-from aws.lib.cli import Aws, s3_location
-from aws.lib.deployment import Deployment
+from aws.lib.cli import Aws, pages, s3_location
+from aws.lib.deployment import Deployment, is_uncompressed
 from aws.lib.errors import explain
 
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/.+")
@@ -132,8 +134,11 @@ def artifact_version(aws: Aws, deployment: Deployment) -> str:
 
     Raises:
         ClientError: it is not there, or may not be read.
+        click.ClickException: there is no file below the prefix of one.
     """
     bucket, key = s3_location(deployment.model_data)
+    if is_uncompressed(deployment.model_data, deployment.multi_model):
+        return _digest_of_files(aws, bucket, key)
     if deployment.multi_model:
         listed = aws("s3").list_objects_v2(Bucket=bucket, Prefix=key, MaxKeys=1)
         if not listed.get("KeyCount", len(listed.get("Contents", []))):
@@ -142,3 +147,25 @@ def artifact_version(aws: Aws, deployment: Deployment) -> str:
     found = aws("s3").head_object(Bucket=bucket, Key=key)
     version = found.get("VersionId")
     return version if version and version != "null" else found["ETag"].strip('"')
+
+
+def _digest_of_files(aws: Aws, bucket: str, prefix: str) -> str:
+    """A digest of the names and ETags of all objects below a prefix.
+
+    Raises:
+        click.ClickException: there is none.
+    """
+    listed = pages(aws("s3"), "list_objects_v2", "Contents", Bucket=bucket, Prefix=prefix)
+    files = {item["Key"].removeprefix(prefix): item["ETag"].strip('"') for item in listed}
+    if not any(files):
+        raise click.ClickException(
+            f"there is no file below s3://{bucket}/{prefix}; upload a model first: "
+            "scripts/aws/package.py MODEL --uncompressed --output s3://…"
+        )
+    if any(name.endswith((".tar.gz", ".tgz")) for name in files):
+        click.echo(
+            f"warning: below s3://{bucket}/{prefix} lies an archive, which stays one: SageMaker "
+            "unpacks it where --model names it, or where --multi-model is given",
+            err=True,
+        )
+    return hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()

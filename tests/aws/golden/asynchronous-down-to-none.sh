@@ -13,32 +13,37 @@ aws sagemaker create-model --cli-input-json '{
 
 # the config: where and how the model is served
 aws sagemaker create-endpoint-config --cli-input-json '{
-  "EndpointConfigName": "cells-8887132645",
+  "EndpointConfigName": "cells-e5705d32aa",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}],
   "ProductionVariants": [
     {
       "VariantName": "AllTraffic",
       "ModelName": "cells-c39aba34de",
       "InitialVariantWeight": 1.0,
-      "InstanceType": "ml.c5.xlarge",
+      "InstanceType": "ml.c7i.xlarge",
       "InitialInstanceCount": 1,
       "ContainerStartupHealthCheckTimeoutInSeconds": 300,
       "ModelDataDownloadTimeoutInSeconds": 300
     }
   ],
-  "AsyncInferenceConfig": {"OutputConfig": {"S3OutputPath": "s3://unet-test/answers/"}}
+  "AsyncInferenceConfig": {
+    "OutputConfig": {
+      "S3OutputPath": "s3://unet-test/answers/",
+      "S3FailurePath": "s3://unet-test/answers/failed/"
+    }
+  }
 }'
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-8887132645-5xx",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-8887132645 back",
+  "AlarmName": "cells-e5705d32aa-5xx",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-e5705d32aa back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "Invocation5XXErrors",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-8887132645"}
+    {"Name": "EndpointConfigName", "Value": "cells-e5705d32aa"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -52,7 +57,7 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 # the endpoint, where there is none
 aws sagemaker create-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-8887132645",
+  "EndpointConfigName": "cells-e5705d32aa",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}]
 }'
 
@@ -106,11 +111,11 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
   "AlarmDescription": "Wakes the endpoint cells: requests wait, and it has no instance",
   "Namespace": "AWS/SageMaker",
   "MetricName": "HasBacklogWithoutCapacity",
-  "Dimensions": [{"Name": "EndpointName", "Value": "cells"}],
   "Statistic": "Average",
-  "Period": 60,
   "EvaluationPeriods": 2,
   "DatapointsToAlarm": 2,
+  "Dimensions": [{"Name": "EndpointName", "Value": "cells"}],
+  "Period": 60,
   "Threshold": 1.0,
   "ComparisonOperator": "GreaterThanOrEqualToThreshold",
   "TreatMissingData": "missing",
@@ -121,11 +126,11 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 # the endpoint, where there is one, in place of create-endpoint
 aws sagemaker update-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-8887132645",
+  "EndpointConfigName": "cells-e5705d32aa",
   "RetainAllVariantProperties": true,
   "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"}],
   "DeploymentConfig": {
-    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "cells-8887132645-5xx"}]},
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "cells-e5705d32aa-5xx"}]},
     "BlueGreenUpdatePolicy": {
       "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
       "TerminationWaitInSeconds": 0

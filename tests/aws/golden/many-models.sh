@@ -13,14 +13,14 @@ aws sagemaker create-model --cli-input-json '{
 
 # the config: where and how the model is served
 aws sagemaker create-endpoint-config --cli-input-json '{
-  "EndpointConfigName": "cells-7378e11b48",
+  "EndpointConfigName": "cells-b0624f55df",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}],
   "ProductionVariants": [
     {
       "VariantName": "AllTraffic",
       "ModelName": "cells-3d71f22db8",
       "InitialVariantWeight": 1.0,
-      "InstanceType": "ml.c5.xlarge",
+      "InstanceType": "ml.c7i.xlarge",
       "InitialInstanceCount": 1,
       "ContainerStartupHealthCheckTimeoutInSeconds": 300,
       "ModelDataDownloadTimeoutInSeconds": 300
@@ -30,14 +30,14 @@ aws sagemaker create-endpoint-config --cli-input-json '{
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-7378e11b48-5xx",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-7378e11b48 back",
+  "AlarmName": "cells-b0624f55df-5xx",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-b0624f55df back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "Invocation5XXErrors",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-7378e11b48"}
+    {"Name": "EndpointConfigName", "Value": "cells-b0624f55df"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -50,14 +50,14 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-7378e11b48-latency",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-7378e11b48 back",
+  "AlarmName": "cells-b0624f55df-latency",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-b0624f55df back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "ModelLatency",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-7378e11b48"}
+    {"Name": "EndpointConfigName", "Value": "cells-b0624f55df"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -71,7 +71,7 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 # the endpoint, where there is none
 aws sagemaker create-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-7378e11b48",
+  "EndpointConfigName": "cells-b0624f55df",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}]
 }'
 
@@ -102,12 +102,12 @@ aws application-autoscaling put-scaling-policy --cli-input-json '{
 # the endpoint, where there is one, in place of create-endpoint
 aws sagemaker update-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-7378e11b48",
+  "EndpointConfigName": "cells-b0624f55df",
   "RetainAllVariantProperties": true,
   "ExcludeRetainedVariantProperties": [{"VariantPropertyType": "DesiredWeight"}, {"VariantPropertyType": "DataCaptureConfig"}],
   "DeploymentConfig": {
     "AutoRollbackConfiguration": {
-      "Alarms": [{"AlarmName": "cells-7378e11b48-5xx"}, {"AlarmName": "cells-7378e11b48-latency"}]
+      "Alarms": [{"AlarmName": "cells-b0624f55df-5xx"}, {"AlarmName": "cells-b0624f55df-latency"}]
     },
     "BlueGreenUpdatePolicy": {
       "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},

@@ -13,7 +13,7 @@ aws sagemaker create-model --cli-input-json '{
 
 # the config: where and how the model is served
 aws sagemaker create-endpoint-config --cli-input-json '{
-  "EndpointConfigName": "cells-3d3fb5f98e",
+  "EndpointConfigName": "cells-1eb91d963f",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}],
   "ProductionVariants": [
     {
@@ -21,7 +21,7 @@ aws sagemaker create-endpoint-config --cli-input-json '{
       "ModelName": "cells-b048bf0e17",
       "InitialVariantWeight": 1.0,
       "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
-      "InstanceType": "ml.c5.xlarge",
+      "InstanceType": "ml.c7i.xlarge",
       "InitialInstanceCount": 1,
       "ContainerStartupHealthCheckTimeoutInSeconds": 300,
       "ModelDataDownloadTimeoutInSeconds": 300
@@ -32,14 +32,14 @@ aws sagemaker create-endpoint-config --cli-input-json '{
 # the endpoint, where there is none
 aws sagemaker create-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-3d3fb5f98e",
+  "EndpointConfigName": "cells-1eb91d963f",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}]
 }'
 
 # the endpoint, where there is one, in place of create-endpoint
 aws sagemaker update-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-3d3fb5f98e",
+  "EndpointConfigName": "cells-1eb91d963f",
   "DeploymentConfig": {
     "BlueGreenUpdatePolicy": {
       "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},

@@ -13,7 +13,7 @@ aws sagemaker create-model --cli-input-json '{
 
 # the config: where and how the model is served
 aws sagemaker create-endpoint-config --cli-input-json '{
-  "EndpointConfigName": "cells-e6a6412fe9",
+  "EndpointConfigName": "cells-0ce9e73716",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}],
   "ProductionVariants": [
     {
@@ -21,7 +21,7 @@ aws sagemaker create-endpoint-config --cli-input-json '{
       "ModelName": "cells-b048bf0e17",
       "InitialVariantWeight": 1.0,
       "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
-      "InstanceType": "ml.c5.xlarge",
+      "InstanceType": "ml.c7i.xlarge",
       "InitialInstanceCount": 4,
       "ContainerStartupHealthCheckTimeoutInSeconds": 300,
       "ModelDataDownloadTimeoutInSeconds": 300
@@ -31,14 +31,14 @@ aws sagemaker create-endpoint-config --cli-input-json '{
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-e6a6412fe9-5xx",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-e6a6412fe9 back",
+  "AlarmName": "cells-0ce9e73716-5xx",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-0ce9e73716 back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "Invocation5XXErrors",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-e6a6412fe9"}
+    {"Name": "EndpointConfigName", "Value": "cells-0ce9e73716"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -51,14 +51,14 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-e6a6412fe9-latency",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-e6a6412fe9 back",
+  "AlarmName": "cells-0ce9e73716-latency",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-0ce9e73716 back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "ModelLatency",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-e6a6412fe9"}
+    {"Name": "EndpointConfigName", "Value": "cells-0ce9e73716"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -72,17 +72,17 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 # the endpoint, where there is none
 aws sagemaker create-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-e6a6412fe9",
+  "EndpointConfigName": "cells-0ce9e73716",
   "Tags": [{"Key": "unet-inference:endpoint", "Value": "cells"}]
 }'
 
 # the endpoint, where there is one, in place of create-endpoint
 aws sagemaker update-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-e6a6412fe9",
+  "EndpointConfigName": "cells-0ce9e73716",
   "DeploymentConfig": {
     "AutoRollbackConfiguration": {
-      "Alarms": [{"AlarmName": "cells-e6a6412fe9-5xx"}, {"AlarmName": "cells-e6a6412fe9-latency"}]
+      "Alarms": [{"AlarmName": "cells-0ce9e73716-5xx"}, {"AlarmName": "cells-0ce9e73716-latency"}]
     },
     "RollingUpdatePolicy": {
       "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25},

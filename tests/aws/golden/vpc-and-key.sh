@@ -1,6 +1,6 @@
 # the model: image, artifact and role
 aws sagemaker create-model --cli-input-json '{
-  "ModelName": "cells-2a1ddfc9ca",
+  "ModelName": "cells-21db1f32f4",
   "Tags": [
     {"Key": "team", "Value": "cells"},
     {"Key": "unet-inference:endpoint", "Value": "cells"}
@@ -12,13 +12,13 @@ aws sagemaker create-model --cli-input-json '{
     "Environment": {}
   },
   "ExecutionRoleArn": "arn:aws:iam::123456789012:role/unet-inference",
-  "VpcConfig": {"Subnets": ["subnet-1", "subnet-2"], "SecurityGroupIds": ["sg-1"]},
+  "VpcConfig": {"Subnets": ["subnet-0123abcd", "subnet-4567cdef"], "SecurityGroupIds": ["sg-0123abcd"]},
   "EnableNetworkIsolation": true
 }'
 
 # the config: where and how the model is served
 aws sagemaker create-endpoint-config --cli-input-json '{
-  "EndpointConfigName": "cells-397d2b952f",
+  "EndpointConfigName": "cells-2f399df9cc",
   "Tags": [
     {"Key": "team", "Value": "cells"},
     {"Key": "unet-inference:endpoint", "Value": "cells"}
@@ -26,10 +26,10 @@ aws sagemaker create-endpoint-config --cli-input-json '{
   "ProductionVariants": [
     {
       "VariantName": "AllTraffic",
-      "ModelName": "cells-2a1ddfc9ca",
+      "ModelName": "cells-21db1f32f4",
       "InitialVariantWeight": 1.0,
       "RoutingConfig": {"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"},
-      "InstanceType": "ml.c5.xlarge",
+      "InstanceType": "ml.c7i.xlarge",
       "InitialInstanceCount": 1,
       "ContainerStartupHealthCheckTimeoutInSeconds": 300,
       "ModelDataDownloadTimeoutInSeconds": 300
@@ -46,14 +46,14 @@ aws sagemaker create-endpoint-config --cli-input-json '{
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-397d2b952f-5xx",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-397d2b952f back",
+  "AlarmName": "cells-2f399df9cc-5xx",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-2f399df9cc back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "Invocation5XXErrors",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-397d2b952f"}
+    {"Name": "EndpointConfigName", "Value": "cells-2f399df9cc"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -69,14 +69,14 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 
 # an alarm
 aws cloudwatch put-metric-alarm --cli-input-json '{
-  "AlarmName": "cells-397d2b952f-latency",
-  "AlarmDescription": "Rolls the update of the endpoint cells to cells-397d2b952f back",
+  "AlarmName": "cells-2f399df9cc-latency",
+  "AlarmDescription": "Rolls the update of the endpoint cells to cells-2f399df9cc back",
   "Namespace": "AWS/SageMaker",
   "MetricName": "ModelLatency",
   "Dimensions": [
     {"Name": "EndpointName", "Value": "cells"},
     {"Name": "VariantName", "Value": "AllTraffic"},
-    {"Name": "EndpointConfigName", "Value": "cells-397d2b952f"}
+    {"Name": "EndpointConfigName", "Value": "cells-2f399df9cc"}
   ],
   "Period": 60,
   "EvaluationPeriods": 1,
@@ -93,7 +93,7 @@ aws cloudwatch put-metric-alarm --cli-input-json '{
 # the endpoint, where there is none
 aws sagemaker create-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-397d2b952f",
+  "EndpointConfigName": "cells-2f399df9cc",
   "Tags": [
     {"Key": "team", "Value": "cells"},
     {"Key": "unet-inference:endpoint", "Value": "cells"}
@@ -103,10 +103,10 @@ aws sagemaker create-endpoint --cli-input-json '{
 # the endpoint, where there is one, in place of create-endpoint
 aws sagemaker update-endpoint --cli-input-json '{
   "EndpointName": "cells",
-  "EndpointConfigName": "cells-397d2b952f",
+  "EndpointConfigName": "cells-2f399df9cc",
   "DeploymentConfig": {
     "AutoRollbackConfiguration": {
-      "Alarms": [{"AlarmName": "cells-397d2b952f-5xx"}, {"AlarmName": "cells-397d2b952f-latency"}]
+      "Alarms": [{"AlarmName": "cells-2f399df9cc-5xx"}, {"AlarmName": "cells-2f399df9cc-latency"}]
     },
     "BlueGreenUpdatePolicy": {
       "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
