@@ -155,14 +155,12 @@ class Histogram:
 
 
 def _parts(pixels: np.ndarray) -> Iterator[np.ndarray]:
-    """All values, flat, some at a time: ``bincount`` makes integers of eight bytes of them."""
-    if not pixels.flags.c_contiguous:
-        for part in pixels:
-            yield from _parts(part) if part.ndim > 1 else (part.ravel(),)
-        return
-    flat = pixels.reshape(-1)
-    for start in range(0, len(flat), ROWS):
-        yield flat[start : start + ROWS]
+    """All values, flat, some at a time: ``bincount`` makes integers of eight bytes of them.
+
+    Of a view, such as one channel of an image, so many are copied together.
+    """
+    parts = np.nditer(pixels, flags=["external_loop", "buffered"], buffersize=ROWS)
+    yield from parts
 
 
 def of_type(dtype: np.dtype) -> Range | None:

@@ -87,6 +87,35 @@ def test_a_header_that_is_too_long():
         images_of(body)
 
 
+def test_a_header_that_python_2_wrote():
+    assert images_of(npy_of("(1L, 3L)", data=bytes(3))).pixels.shape == (1, 3)
+
+
+def test_a_damaged_header_is_not_taken_apart(monkeypatch):
+    """Which takes numpy's own reader a minute where it is full of blanks."""
+    monkeypatch.setattr("tokenize.generate_tokens", lambda *_: pytest.fail("it is"))
+    with pytest.raises(RequestError, match="NPY header cannot be read"):
+        images_of(npy_of("(1, 3" + 9000 * " "))
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ("[1, 2]", "is no dictionary of descr, fortran_order, shape"),
+        ("{'descr': '|u1', 'fortran_order': False}", "is no dictionary of"),
+        ("{'descr': '|u1', 'fortran_order': 0, 'shape': (1, 1)}", "neither True nor False"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': [1, 1]}", "its shape is no tuple"),
+        ("-" * 9_999, "NPY header cannot be read"),
+        ("[" * 9_999, "NPY header cannot be read"),
+        (" " * 10_001, "it has 10,001 bytes"),
+    ],
+)
+def test_headers_that_are_none(header, message):
+    length = struct.pack("<H", len(header))
+    with pytest.raises(RequestError, match=message):
+        images_of(arrays.SIGNATURE + b"\x01\x00" + length + header.encode())
+
+
 @pytest.mark.parametrize("data", [b"", bytes(14), bytes(16)])
 @pytest.mark.parametrize("pack", [lambda body: (body, NPY), lambda body: (zip_of(body), NPZ)])
 def test_data_of_another_length_than_the_header_says(data, pack):

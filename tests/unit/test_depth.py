@@ -84,6 +84,15 @@ def test_percentiles_are_those_of_numpy(dtype):
     np.testing.assert_allclose(intensities(array, "1%:99.8%"), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_the_values_of_a_view_are_counted_together(axis):
+    pixels = np.arange(300 * 400 * 3).reshape(300, 400, 3).astype(np.uint8)
+    view = np.moveaxis(pixels, -1, axis)[:2, :2, :2] if axis < 2 else pixels[..., 1:2]
+    parts = [part.copy() for part in depth._parts(view)]
+    assert len(parts) == 1
+    assert sorted(parts[0]) == sorted(view.ravel())
+
+
 def test_percentiles_are_of_the_channels_that_the_model_takes():
     bright = np.dstack([ramp(np.uint16, 0, 100), ramp(np.uint16, 0, 60_000)])
     images = stored(bright, axes="HWC").with_range(depth.parse("0%:100%"))

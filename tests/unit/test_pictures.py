@@ -7,10 +7,12 @@ import zlib
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from segmentation.depth import Range
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
+from segmentation.machine import MemoryGrowth
 from segmentation.wire.decoding import read
 from segmentation.wire.formats import ONLY_READ
 from segmentation.wire.pictures import jpeg, jpeg2000, pillow, png
@@ -166,6 +168,31 @@ def test_the_first_picture_of_an_animated_png_of_16_bits_may_be_for_others():
 def test_an_animated_png_keeps_16_bits():
     frames = np.stack([DEEP_RGB, DEEP_RGB // 2])
     np.testing.assert_array_equal(images_of(imagecodecs.apng_encode(frames)).pixels, frames)
+
+
+@pytest.mark.parametrize("encode", [imagecodecs.png_encode, imagecodecs.apng_encode])
+def test_memory_of_a_png_of_16_bits_that_is_cut_is_free_again(encode):
+    """Its decoder holds what it has filled, for ever."""
+    noise = np.random.default_rng(0).integers(0, 1 << 16, (2, 700, 700)).astype(np.uint16)
+    body = encode(noise[0] if encode is imagecodecs.png_encode else noise)
+    with MemoryGrowth() as growth:
+        for _ in range(40):
+            with pytest.raises(RequestError, match="cannot be decoded"):
+                images_of(body[: len(body) * 9 // 10])
+    assert growth.bytes < 10 * noise[0].nbytes
+
+
+def test_memory_of_a_png_in_a_tiff_is_free_again():
+    noise = np.random.default_rng(0).integers(0, 1 << 16, (700, 700)).astype(np.uint16)
+    file = io.BytesIO()
+    tifffile.imwrite(file, noise, compression="png", rowsperstrip=700, metadata=None)
+    body = bytearray(file.getvalue())
+    body[len(body) // 2] ^= 0x55
+    with MemoryGrowth() as growth:
+        for _ in range(40):
+            with pytest.raises(RequestError, match="cannot be decoded"):
+                images_of(body)
+    assert growth.bytes < 10 * noise.nbytes
 
 
 def test_an_animation_in_colour():

@@ -526,6 +526,19 @@ def test_ome_that_cannot_be_understood_is_told(inside):
     assert "OME-XML of the TIFF could not be understood" in images.assumed[0]
 
 
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<a/>" * 500_001,
+        f'{PIXELS} SizeZ="1" SizeC="1" SizeT="1"/>' * 20_002,
+    ],
+    ids=["elements", "images"],
+)
+def test_ome_of_too_many_elements_is_refused(inside):
+    with pytest.raises(RequestError, match="more than 500,000 elements, or names more than 20,000"):
+        read(ome(inside))
+
+
 def test_entities_are_refused():
     bomb = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]>'
     with pytest.raises(RequestError, match="declares a document type"):
@@ -757,8 +770,8 @@ def test_axes_are_letters_or_nothing(axes):
 
 
 def test_strips_that_hold_next_to_nothing_are_refused():
-    image = np.zeros((20_000, 1), np.uint8)
-    with pytest.raises(RequestError, match="20,000 strips or tiles, or more, for 20,000 bytes"):
+    image = np.zeros((20_001, 2), np.uint8)
+    with pytest.raises(RequestError, match="20,001 strips or tiles, or more, for 40,002 bytes"):
         read(written(image, rowsperstrip=1, compression="zlib"))
 
 
