@@ -30,6 +30,7 @@ from .spec import ModelSpec
 
 logger = logging.getLogger(__name__)
 
+MOST_FILES = 10_000  # of a model
 # more than was measured with 16 and 64 filters: what one more process takes, and what a model does
 # until it has answered its first image, per byte of its files
 RUNTIME_BYTES = 250 << 20
@@ -70,20 +71,34 @@ def prepare(model_dir: str | Path, filename: str | None = None) -> Path:
 
 
 def check_links(model_dir: str | Path) -> None:
-    """Refuse symbolic links that lead out of a model directory.
+    """Refuse symbolic links that lead out of a model directory, and what is no model's at all.
 
     Raises:
-        ModelError: there is one.
+        ModelError: there is such a link, or there are too many files.
     """
     whole = Path(model_dir).resolve()
+    count = 0
     for folder, folders, files in os.walk(whole):
+        count += len(files)
+        if count > MOST_FILES:
+            raise ModelError(
+                f"{model_dir} holds more than {MOST_FILES:,} files; it must be the directory of a "
+                "model; name that one"
+            )
         for name in (*folders, *files):
             path = Path(folder, name)
-            if path.is_symlink() and not path.resolve().is_relative_to(whole):
+            if path.is_symlink() and _leads_out(path, whole):
                 raise ModelError(
                     f"{path.relative_to(whole)} is a symbolic link that leads out of the model's "
                     "directory; an artifact brings its own files; put the file itself there"
                 )
+
+
+def _leads_out(link: Path, whole: Path) -> bool:
+    try:
+        return not link.resolve().is_relative_to(whole)
+    except OSError:  # it cannot be told where to
+        return True
 
 
 def check_memory(model_dir: str | Path) -> None:

@@ -16,6 +16,7 @@ from .depth import UNIT
 from .images import Images
 
 Function = Callable[[np.ndarray], np.ndarray]
+COPIES = 3  # of an image, when its percentiles are taken
 CHUNK_PIXELS = 1 << 20  # that are looked at together, of a whole image
 WHOLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 DTYPES = ("float32", "float64", "bool", *WHOLE)  # of "ensure_dtype"
@@ -171,6 +172,13 @@ class Preprocessing:
         """
         return [self._of_one(images, index) for index in range(len(images.batch))]
 
+    def bytes_for(self, images: Images) -> int:
+        """What fitting it takes, beside the images: values that cannot be counted are copied."""
+        ranged = any(isinstance(step, ScaleRange) for step in self.steps)
+        if not ranged or _can_be_counted(images.pixels.dtype):
+            return 0
+        return COPIES * np.dtype(np.float32).itemsize * images.batch[0].size
+
     def of_intensities(self, pictures: np.ndarray) -> np.ndarray:
         """Whole images, float32 (N, H, W, C) intensities, as the network takes them."""
         functions = self.fitted(Images(pictures, UNIT, "NHWC"))
@@ -210,7 +218,7 @@ class Whole:
     def percentiles(self, wanted: Sequence[float], each: bool) -> np.ndarray:
         """Those of all numbers, or of each channel, interpolated as ``numpy.percentile`` does."""
         pixels = self.images.batch[self.index]
-        if pixels.dtype.kind not in "bu" or pixels.dtype.itemsize > 2:  # too many to be counted
+        if not _can_be_counted(pixels.dtype):
             values = self.before(self.images.intensities(pixels))
             return np.percentile(values, wanted, axis=(0, 1) if each else None)
         values, counts = self._histogram(pixels)
@@ -234,6 +242,11 @@ class Whole:
         for first in range(0, len(pixels), rows):
             part = self.images.intensities(pixels[first : first + rows])
             yield self.before(part).astype(np.float64)
+
+
+def _can_be_counted(dtype: np.dtype) -> bool:
+    """Whether a type has few values."""
+    return dtype.kind in "bu" and dtype.itemsize <= 2
 
 
 def _check_eps(eps: float) -> None:

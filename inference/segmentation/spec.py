@@ -3,7 +3,8 @@
     {"threshold": 0.5, "classes": [{"name": "background", "color": "#000000"}, {"name": "cell"}],
      "preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}}],
      "postprocessing": [{"id": "sigmoid"}], "multilabel": false, "range": [100, 4095],
-     "input": {"name": "raw", "axes": "bcyx"}, "output": "mask"}
+     "tiles": {"min": 64, "step": 16, "halo": 32}, "input": {"name": "raw", "axes": "bcyx"},
+     "output": "mask"}
 
 Every entry is optional. Background, class 0, comes first. Pre- and postprocessing are in the terms
 of bioimage.io; see ``preprocessing.py``. A list, an empty one too, stands for all that is done;
@@ -11,57 +12,22 @@ where there is none, the layers of the network tell (``networks/meaning.py``).
 """
 
 import contextlib
-import difflib
 import json
 import os
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from . import depth, folders
+from . import folders
+from . import spec_entries as entries_of
 from .bioimageio import package as bioimageio
-from .bioimageio.package import AXES
 from .depth import RangeRule
-from .errors import ModelError, RequestError
-from .preprocessing import STEPS, Preprocessing
+from .errors import ModelError
+from .preprocessing import Preprocessing
+from .spec_entries import FILE_NAME, RULE, THRESHOLD, Ports, Sizes
 
-FILE_NAME = "model.json"
 MAX_BYTES = 1_000_000
 MAX_ARCHITECTURE_BYTES = 16 << 20  # of Keras
-ACTIVATIONS = ("sigmoid", "softmax")
-KEYS = (
-    "threshold",
-    "classes",
-    "preprocessing",
-    "postprocessing",
-    "multilabel",
-    "input",
-    "output",
-    "range",
-)
-RULE = (
-    'it is {"threshold": 0–1, "classes": [{"name": "…", "color": "#rrggbb"}, …], "preprocessing": '
-    '[{"id": "…", "kwargs": {…}}, …], "postprocessing": [{"id": "…"}], "multilabel": true or '
-    'false, "input": {"name": "…", "axes": "bcyx"}, "output": "…", "range": [black, white]}, '
-    "background first"
-)
-
-
-@dataclass(frozen=True)
-class Ports:
-    """Which input of a model takes the image, and which output is its answer.
-
-    Attributes:
-        input: its name; None: the only one.
-        axes: of the input, one of AXES; None: as its shape tells.
-        output: its name, or its index from 0; None: the last one of the image's size.
-    """
-
-    input: str | None = None
-    axes: str | None = None
-    output: str | int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,16 +45,18 @@ class ModelSpec:
             network's layers tell.
         ports: the input and the output to take, of several.
         range: which stored values are intensities 0 and 1, unless a request says it.
+        sizes: which images the network may be given.
     """
 
-    threshold: float = 0.5
+    threshold: float = THRESHOLD
     class_names: tuple[str, ...] = ()
     class_colors: tuple[str, ...] = ()
     preprocessing: Preprocessing | None = None
     postprocessing: tuple[str, ...] | None = None
     multilabel: bool | None = None
-    ports: Ports = Ports()
+    ports: Ports = field(default_factory=Ports)
     range: RangeRule | None = None
+    sizes: Sizes = field(default_factory=Sizes)
 
     @classmethod
     def read(cls, directory: str | Path) -> "ModelSpec":
@@ -132,17 +100,18 @@ class ModelSpec:
         Raises:
             ModelError: as ``read``.
         """
-        _check_keys(entries, KEYS, "it")
-        names, colors = _classes(entries.get("classes", []))
+        entries_of.check_keys(entries, entries_of.KEYS, "it")
+        names, colors = entries_of.classes(entries.get("classes", []))
         return cls(
-            _threshold(entries.get("threshold", cls.threshold)),
+            entries_of.threshold(entries.get("threshold")),
             names,
             colors,
-            _preprocessing(entries.get("preprocessing")),
-            _postprocessing(entries.get("postprocessing")),
-            _multilabel(entries.get("multilabel")),
-            _ports(entries.get("input"), entries.get("output")),
-            _range(entries.get("range")),
+            entries_of.preprocessing(entries.get("preprocessing")),
+            entries_of.postprocessing(entries.get("postprocessing")),
+            entries_of.multilabel(entries.get("multilabel")),
+            entries_of.ports(entries.get("input"), entries.get("output")),
+            entries_of.range_rule(entries.get("range")),
+            entries_of.sizes(entries.get("tiles")),
         )
 
 
@@ -177,124 +146,3 @@ def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(entries) < len(pairs):
         raise ValueError("a key comes twice")
     return entries
-
-
-def _check_keys(entries: Any, known: Iterable[str], where: str) -> None:
-    if not isinstance(entries, Mapping):
-        raise ModelError(f"{FILE_NAME}: {where} is {_shown(entries)}, and no object; {RULE}")
-    for key in entries:
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}" if close else f"known are {', '.join(known)}"
-            raise ModelError(f"{FILE_NAME}: {where} has the unknown key {key!r}; {hint}; {RULE}")
-
-
-def _threshold(value: Any) -> float:
-    value = ModelSpec.threshold if value is None else value  # as good as not set
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= 1:
-        raise ModelError(f"{FILE_NAME}: threshold is {_shown(value)}; it must be 0–1; {RULE}")
-    return float(value)
-
-
-def _classes(entries: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The names and the colours of the classes."""
-    if not isinstance(entries, list):
-        raise ModelError(f"{FILE_NAME}: classes is {_shown(entries)}, and no list; {RULE}")
-    for number, entry in enumerate(entries):
-        _check_keys(entry, ("name", "color"), f"class {number}")
-        if not isinstance(entry.get("name"), str):
-            raise ModelError(f"{FILE_NAME}: class {number} has no name; {RULE}")
-        color = entry.get("color", "#000000")
-        if not isinstance(color, str) or not re.fullmatch("#[0-9a-fA-F]{6}", color):
-            raise ModelError(
-                f"{FILE_NAME}: the color of class {number} is {_shown(color)}; it must be like "
-                f"#ffd400; {RULE}"
-            )
-    colors = tuple(entry["color"] for entry in entries if "color" in entry)
-    if len(colors) not in (0, len(entries)):
-        raise ModelError(
-            f"{FILE_NAME}: {len(colors)} of {len(entries)} classes have a color; all have one, or "
-            f"none has; {RULE}"
-        )
-    return tuple(entry["name"] for entry in entries), colors
-
-
-def _preprocessing(entries: Any) -> Preprocessing | None:
-    if entries is None:
-        return None
-    steps = []
-    for name, kwargs in _steps(entries, "preprocessing", STEPS):
-        try:
-            steps.append(STEPS[name](**kwargs))
-        except (TypeError, ValueError) as exc:
-            raise ModelError(f"{FILE_NAME}: {name} of preprocessing: {exc}; {RULE}") from exc
-    return Preprocessing(tuple(steps))
-
-
-def _postprocessing(entries: Any) -> tuple[str, ...] | None:
-    if entries is None:
-        return None
-    names = []
-    for name, kwargs in _steps(entries, "postprocessing", ACTIVATIONS):
-        if kwargs.get("axis", "channel") not in ("channel", "c") or len(kwargs) > 1:
-            raise ModelError(f"{FILE_NAME}: {name} is over the axis channel only; {RULE}")
-        names.append(name)
-    if len(names) > 1:
-        raise ModelError(f"{FILE_NAME}: postprocessing has {len(names)} steps, not one; {RULE}")
-    return tuple(names)
-
-
-def _multilabel(value: Any) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise ModelError(f"{FILE_NAME}: multilabel is {_shown(value)}, not true or false; {RULE}")
-    return value
-
-
-def _ports(taken: Any, given: Any) -> Ports:
-    taken = {} if taken is None else taken
-    _check_keys(taken, ("name", "axes"), "input")
-    name, axes = taken.get("name"), taken.get("axes")
-    if name is not None and not isinstance(name, str):
-        raise ModelError(f"{FILE_NAME}: the name of input is {_shown(name)}, and no text; {RULE}")
-    if axes is not None and axes not in AXES:
-        raise ModelError(
-            f"{FILE_NAME}: the axes of input are {_shown(axes)}; known are {', '.join(AXES)}, as "
-            f"bioimage.io writes them; {RULE}"
-        )
-    is_index = isinstance(given, int) and not isinstance(given, bool) and given >= 0
-    if given is not None and not is_index and not isinstance(given, str):
-        raise ModelError(
-            f"{FILE_NAME}: output is {_shown(given)}; it is a name, or an index from 0; {RULE}"
-        )
-    return Ports(name, axes, given)
-
-
-def _range(value: Any) -> RangeRule | None:
-    try:
-        return None if value is None else depth.of_entry(value)
-    except RequestError as exc:
-        raise ModelError(f"{FILE_NAME}: {exc}; {RULE}") from exc
-
-
-def _steps(entries: Any, what: str, known: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The id and the kwargs of each entry."""
-    if not isinstance(entries, list):
-        raise ModelError(f"{FILE_NAME}: {what} is {_shown(entries)}, and no list; {RULE}")
-    for number, entry in enumerate(entries):
-        where = f"step {number} of {what}"
-        _check_keys(entry, ("id", "kwargs"), where)
-        name, kwargs = entry.get("id"), entry.get("kwargs", {})
-        if not isinstance(name, str) or name not in known:
-            raise ModelError(
-                f"{FILE_NAME}: the id of {where} is {_shown(name)}; known are {', '.join(known)}; "
-                f"{RULE}"
-            )
-        if not isinstance(kwargs, dict):
-            raise ModelError(f"{FILE_NAME}: the kwargs of {where} are no object; {RULE}")
-        yield name, kwargs
-
-
-def _shown(value: Any) -> str:
-    """A value as JSON, short enough for a message."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import in_venv as in_venv
+
 import click
 import numpy as np
 from tqdm import tqdm

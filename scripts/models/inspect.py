@@ -15,6 +15,8 @@ if __name__ == "inspect":  # Python looks for its own module in the folder of a 
     sys.modules[__name__] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules[__name__])
 else:
+    import in_venv as in_venv
+
     from models.lib.inspecting import main
 
     if __name__ == "__main__":

@@ -9,13 +9,17 @@ import tensorflow as tf
 from keras import layers
 
 from segmentation import artifacts
+from segmentation.answers import Probability
 from segmentation.errors import ModelError
+from segmentation.images import from_array
 from segmentation.networks import openvino, tensorflow
 from segmentation.networks.conversion import convert
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.tune import tune
+from segmentation.running.predict import predict
 from segmentation.running.segmenter import load, make
-from segmentation.spec import ModelSpec, Ports
+from segmentation.spec import ModelSpec
+from segmentation.spec_entries import Ports
 from support.sources import of_module, straight
 
 
@@ -187,6 +191,24 @@ def test_a_u_net_without_padding(images):
     result = answers(source, images)
     border = 4  # of the 8 pixels that it loses
     np.testing.assert_allclose(result, model(reflected(images, border)), atol=1e-5)
+
+
+def test_tiles_of_a_network_without_padding_are_exact(tmp_path):
+    """Of a tile, nothing is kept that saw a mirrored border where the image goes on."""
+    image = keras.Input((None, None, 1))
+    x = layers.Conv2D(4, 3, activation="relu")(image)
+    for _ in range(7):
+        x = layers.Conv2D(4, (17, 17), activation="relu")(x)
+    source = of_keras(keras.Model(image, layers.Conv2D(1, 33, activation="sigmoid")(x)))
+    images = from_array(np.random.default_rng(5).integers(0, 255, (400, 90), np.uint8))
+
+    def served(size):
+        segmenter = make(source, ModelSpec(), tile_size=size)
+        return predict(segmenter, images.for_channels(1), Probability())
+
+    whole, tiled = served(448), served(320)
+    assert (source.form.border, whole.tiles, tiled.tiles) == (73, 1, 2)
+    np.testing.assert_allclose(tiled.values, whole.values, atol=1e-5)
 
 
 def test_one_plane_without_an_axis_of_classes(images):

@@ -252,6 +252,14 @@ def test_symbolic_links_out_of_the_model_directory_are_refused(name, tmp_path):
         artifacts.check_links(tmp_path / "model")
 
 
+def test_a_directory_of_more_files_than_a_model_has_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(artifacts, "MOST_FILES", 2)
+    for number in range(3):
+        (tmp_path / f"{number}").touch()
+    with pytest.raises(ModelError, match="more than 2 files; it must be the directory of a model"):
+        artifacts.check_links(tmp_path)
+
+
 def test_symbolic_links_in_the_model_directory_are_followed(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "latest").symlink_to("1")

@@ -13,6 +13,7 @@ from keras import layers
 
 from models.lib import synthetic
 from segmentation.answers import Mask
+from segmentation.errors import ModelError
 from segmentation.images import from_array
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import load
@@ -40,6 +41,15 @@ def two_outputs():
     x = body(image)
     dark = layers.Conv2D(1, 1, activation="sigmoid", name="dark")(x)
     return keras.Model(image, [dark, layers.Conv2D(1, 1, activation="sigmoid", name="cell")(x)])
+
+
+def normalised():
+    """Its first normalisation remembers what it was trained on."""
+    image = keras.Input((None, None, 1))
+    x = layers.Conv2D(8, 3, padding="same", use_bias=False)(image)
+    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(x)
+    return keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
 
 
 def cells(label):
@@ -132,6 +142,23 @@ def test_intensities(kind, tmp_path, caplog):
     save(model, tmp_path)
     assert not same(served(tmp_path), expected)
     assert "nothing says what it was trained on" in caplog.text
+
+
+@pytest.mark.parametrize("kind", [*INTENSITIES, "0 to 1"])
+def test_intensities_that_a_normalisation_remembers(kind, tmp_path):
+    preprocess, steps = INTENSITIES.get(kind, (plain, []))
+    model = trained(normalised(), preprocess, lambda _, label: cells(label))
+    expected = mask(given(model, preprocess))
+    assert is_good(expected)
+    save(model, tmp_path, preprocessing=steps)
+    assert same(served(tmp_path), expected)
+    save(model, tmp_path)
+    if kind == "0 to 1":
+        assert same(served(tmp_path), expected)
+        return
+    with pytest.raises(ModelError, match="was not trained on intensities of 0–1: its first") as why:
+        served(tmp_path)
+    assert f'"preprocessing": {json.dumps(steps)}' in str(why.value)
 
 
 @pytest.mark.parametrize("spec", [{"postprocessing": [{"id": "sigmoid"}]}, {}])

@@ -22,7 +22,8 @@ from segmentation.preprocessing import (
     ScaleRange,
     ZeroMeanUnitVariance,
 )
-from segmentation.spec import ModelSpec, Ports
+from segmentation.spec import ModelSpec
+from segmentation.spec_entries import Ports, Sizes
 
 OLD = {
     "format_version": "0.4.10",
@@ -138,6 +139,7 @@ def test_format_0_4(write):
         preprocessing=Preprocessing((white, ScaleRange(0.0, 100.0, "xy", 1e-6))),
         postprocessing=("sigmoid",),
         ports=Ports(axes="bcyx", output=0),
+        sizes=Sizes(32, 16, 8),
     )
 
 
@@ -150,7 +152,32 @@ def test_format_0_5(write, name):
         preprocessing=Preprocessing((white, ZeroMeanUnitVariance("xy", 1e-5))),
         postprocessing=(),
         ports=Ports(axes="byxc", output=0),
+        sizes=Sizes(32, 16),
     )
+
+
+@pytest.mark.parametrize(
+    ("changes", "sizes"),
+    [
+        ({"inputs.0.shape": [1, 1, 64, 64]}, Sizes(64, 0, 8)),
+        ({"inputs.0.shape": [1, 1, 64, 96]}, Sizes(0, None, 8)),
+        ({"inputs.0.shape": {"min": [1, 1, 36, 52], "step": [0, 0, 8, 12]}}, Sizes(52, 24, 8)),
+        ({"outputs.0.halo": [0, 0, 4, 24]}, Sizes(32, 16, 24)),
+    ],
+)
+def test_sizes_of_format_0_4(write, changes, sizes):
+    assert ModelSpec.read(write(OLD, changes)).sizes == sizes
+
+
+@pytest.mark.parametrize(
+    ("changes", "sizes"),
+    [
+        ({"inputs.0.axes.1.size": 128, "inputs.0.axes.2.size": 128}, Sizes(128, 0)),
+        ({"outputs.0.axes.1.halo": 12}, Sizes(32, 16, 12)),
+    ],
+)
+def test_sizes_of_format_0_5(write, changes, sizes):
+    assert ModelSpec.read(write(NEW, changes)).sizes == sizes
 
 
 def test_without_a_description_nothing_changes(tmp_path):

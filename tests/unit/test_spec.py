@@ -8,6 +8,7 @@ import pytest
 from segmentation.errors import ModelError
 from segmentation.preprocessing import Preprocessing, ScaleLinear, ZeroMeanUnitVariance
 from segmentation.spec import MAX_BYTES, ModelSpec
+from segmentation.spec_entries import Sizes
 
 CLASSES = [{"name": "membrane", "color": "#000000"}, {"name": "cell", "color": "#ffd400"}]
 
@@ -52,6 +53,17 @@ def test_no_steps_are_not_the_same_as_no_word_about_them():
     assert (parse({}).preprocessing, parse({}).postprocessing) == (None, None)
     spec = parse({"preprocessing": [], "postprocessing": []})
     assert (spec.preprocessing, spec.postprocessing) == (Preprocessing(), ())
+
+
+def test_sizes_of_tiles():
+    assert parse({"tiles": {"min": 64, "step": 16, "halo": 32}}).sizes == Sizes(64, 16, 32)
+    assert parse({"tiles": {"halo": 8}}).sizes == Sizes(halo=8)
+
+
+@pytest.mark.parametrize("tiles", [{"min": -1}, {"step": 1.5}, {"halo": True}, {"min": 5000}])
+def test_sizes_of_tiles_are_pixels(tiles):
+    with pytest.raises(ModelError, match=r"of tiles is .*; it is 0 to 4,096 pixels"):
+        parse({"tiles": tiles})
 
 
 def test_a_byte_order_mark_is_read_over():

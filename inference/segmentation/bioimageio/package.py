@@ -16,7 +16,7 @@ import numpy as np
 
 from .. import folders
 from ..errors import ModelError
-from . import arrays, bundle, classes, document, steps, tensors, weights
+from . import arrays, bundle, classes, document, sizes, steps, tensors, weights
 from .document import shown
 from .steps import Ending, Levels
 from .tensors import Tensor
@@ -92,6 +92,7 @@ class Package:
                 "threshold": ending.threshold,
                 "classes": classes.named(given, ending),
                 "multilabel": classes.overlap(given, ending),
+                "tiles": sizes.of(taken.described, given.described) or None,
             }
             return {key: value for key, value in found.items() if value is not None} | dict(said)
 

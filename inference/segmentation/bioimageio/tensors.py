@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import ModelError
@@ -60,6 +60,7 @@ class Tensor:
         test: its test tensor, or None.
         optional: whether a model does without it.
         is_old: whether it is of format 0.4.
+        described: as the description has it.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Tensor:
     test: File | None = None
     optional: bool = False
     is_old: bool = False
+    described: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_image(self) -> bool:
@@ -124,6 +126,7 @@ def _old(entry: Mapping[str, Any], place: str, ends: str, test: Any) -> Tensor:
         channels=_old_channels(entry.get("shape"), axes, place),
         test=file_of(test, f"test_{ends}"),
         is_old=True,
+        described=entry,
     )
 
 
@@ -168,6 +171,7 @@ def _new(entry: Mapping[str, Any], place: str, ends: str) -> Tensor:
         len(channels) or 1,
         file_of(entry.get("test_tensor"), f"{place}.test_tensor"),
         entry.get("optional") is True,
+        described=entry,
     )
 
 

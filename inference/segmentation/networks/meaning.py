@@ -9,10 +9,20 @@ import numpy as np
 from ..errors import ModelError
 from ..preprocessing import NOTHING, Preprocessing, ScaleLinear
 from ..spec import ModelSpec
+from . import trained
 from .activations import FUNCTIONS, LINEAR, SIGMOID, SOFTMAX
 from .network import EIGHT_BITS, Description, Network
 
 logger = logging.getLogger(__name__)
+
+UNTOLD = (
+    "is given intensities of 0–1, since nothing says what it was trained on; "
+    '"preprocessing" in model.json does, [] where that is right'
+)
+REMARK = (
+    "was given intensities of 0–1, and nothing says whether it was trained on these: if not, this "
+    'answer is wrong; "preprocessing" in its model.json says it'
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +37,7 @@ class Meaning:
         multilabel: whether its classes may overlap.
         classes_are_told: whether the spec or a layer says whether they do.
         assumed: what the spec does not say, and was taken for granted, a sentence each.
+        remark: of these, what each answer is to say; "" where there is nothing.
     """
 
     preprocessing: Preprocessing = NOTHING
@@ -35,6 +46,7 @@ class Meaning:
     multilabel: bool = False
     classes_are_told: bool = True
     assumed: tuple[str, ...] = ()
+    remark: str = ""
 
     def around(self, network: Network, known: dict[str, Any]) -> Network:
         """What gives probabilities, of a network that may give logits, or indices of classes.
@@ -117,7 +129,8 @@ def of(described: Description, spec: ModelSpec) -> Meaning:
         logger.warning("%s %s", described.name, sentence)
     last = activation or described.ends.activation
     told = labels is not None or spec.multilabel is not None or last in FUNCTIONS
-    return Meaning(preprocessing, activation, labels, multilabel, told, tuple(assumed))
+    remark = f"{described.name} {REMARK}" if UNTOLD in assumed else ""
+    return Meaning(preprocessing, activation, labels, multilabel, told, tuple(assumed), remark)
 
 
 def _labels(described: Description, spec: ModelSpec) -> int | None:
@@ -166,11 +179,10 @@ def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) 
     if spec.preprocessing is not None:
         _check_channels(spec.preprocessing, described)
         return spec.preprocessing
+    if described.ends.seen:
+        return trained.Unsettled(reason=trained.refusal(described))
     if described.ends.largest != EIGHT_BITS:
-        assumed.append(
-            "is given intensities of 0–1, since nothing says what it was trained on; "
-            '"preprocessing" in model.json does, [] where that is right'
-        )
+        assumed.append(UNTOLD)
         return NOTHING
     assumed.append(
         "takes intensities of 0–255, as its first layer tells, and is given these; "

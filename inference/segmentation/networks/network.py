@@ -13,6 +13,18 @@ ONE, EIGHT_BITS = 1, 255
 
 
 @dataclass(frozen=True)
+class Seen:
+    """Images that a network was trained on, as its first batch normalisation remembers them.
+
+    Attributes:
+        mean, deviation: of their numbers, as the network took them.
+    """
+
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
 class Ends:
     """What the first and the last layer tell of the numbers that a network takes and gives.
 
@@ -23,11 +35,14 @@ class Ends:
             the last layer tells nothing.
         labels: how many classes it gives the indices of, in place of probabilities; 0 where that is
             not told; None: it gives probabilities, or logits.
+        seen: images that it was trained on, where these were clearly none of intensities from 0 to
+            ``largest``; None: they may have been, or nothing tells.
     """
 
     largest: int = ONE
     activation: str = ""
     labels: int | None = None
+    seen: Seen | None = None
 
 
 @dataclass(frozen=True)

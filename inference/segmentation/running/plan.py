@@ -1,5 +1,6 @@
 """How images are cut into tiles for a network: sizes, overlaps, how many go through it together."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -7,12 +8,14 @@ import numpy as np
 
 from ..errors import SettingsError
 from ..networks.network import Geometry, Network, round_up
+from ..spec_entries import Sizes
 from .tiling import Span, cut, fitting_tile, spans
 
 TILE_SIZE = 1024
 OVERLAP = (
     128  # where it is not known how far the network looks, and the least where it looks further
 )
+ANY = Sizes()
 BATCH_PIXELS = 512**2  # what goes through the network together, unless a tile alone has more
 
 
@@ -50,16 +53,20 @@ class Axis:
         largest: the largest length of a tile, in pixels.
         margin: what of a tile is not kept where another one goes on, in pixels.
         stride: tiles start and end at its multiples.
+        least: the smallest length of a tile.
     """
 
     fixed: int | None
     largest: int
     margin: int
     stride: int
+    least: int = 0
 
     def tile(self, length: int) -> int:
         """The length of the tiles of an image: its own, rounded up, or of as few as can be."""
-        return self.fixed or fitting_tile(length, self.largest, self.margin, self.stride)
+        if self.fixed:
+            return self.fixed
+        return max(self.least, fitting_tile(length, self.largest, self.margin, self.stride))
 
     def spans(self, length: int) -> list[Span]:
         return spans(length, self.tile(length), self.margin, self.stride)
@@ -85,6 +92,7 @@ class TilePlan:
         tile_size: int = TILE_SIZE,
         tile_overlap: int | None = None,
         batch_size: int | None = None,
+        sizes: Sizes = ANY,
     ) -> "TilePlan":
         """The plan for a network.
 
@@ -94,12 +102,13 @@ class TilePlan:
             tile_overlap: how far neighbouring tiles reach into each other, in pixels; by default
                 as far as ``default_overlap`` says, but at most half of a tile.
             batch_size: tiles per call of the network; its own where that is fixed.
+            sizes: which the network's spec allows, and how much of a tile's edge it does not trust.
 
         Raises:
             SettingsError: the overlap leaves nothing of a tile.
         """
         rows, columns = (
-            _axis(fixed, tile_size, tile_overlap, network.geometry)
+            _axis(fixed, tile_size, tile_overlap, network.geometry, sizes)
             for fixed in (network.height, network.width)
         )
         if tile_overlap is not None:
@@ -142,14 +151,19 @@ def default_overlap(geometry: Geometry) -> int:
     return 2 * geometry.reach
 
 
-def _axis(fixed: int | None, largest: int, overlap: int | None, geometry: Geometry) -> Axis:
+def _axis(
+    fixed: int | None, largest: int, overlap: int | None, geometry: Geometry, sizes: Sizes
+) -> Axis:
+    if not fixed and sizes.step == 0 and sizes.least % geometry.stride == 0:
+        fixed = sizes.least or None
     # the tiles of a network of fixed size need not lie on its grid: no whole image ever would
-    stride = 1 if fixed else geometry.stride
-    length = fixed or round_up(largest, stride)
+    stride = 1 if fixed else math.lcm(geometry.stride, sizes.step or 1)
+    least = 0 if fixed else round_up(sizes.least, stride)
+    length = fixed or max(least, round_up(largest, stride))
     if overlap is None:
-        half = default_overlap(geometry) // 2
-        return Axis(fixed, length, max(0, min(half, (length - stride) // 4)), stride)
-    return Axis(fixed, length, overlap // 2, stride)
+        half = max(default_overlap(geometry) // 2, sizes.halo)
+        return Axis(fixed, length, max(0, min(half, (length - stride) // 4)), stride, least)
+    return Axis(fixed, length, overlap // 2, stride, least)
 
 
 def check_tile_size(tile_size: int, network: Network) -> None:

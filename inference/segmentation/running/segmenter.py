@@ -12,6 +12,7 @@ from ..networks.network import Network, Source
 from ..networks.tune import Computing, tune
 from ..preprocessing import NOTHING, Preprocessing
 from ..spec import ModelSpec
+from ..spec_entries import Sizes
 from .budget import Budget
 from .plan import TILE_SIZE, TilePlan, check_tile_size, default_overlap
 
@@ -31,6 +32,8 @@ class Segmenter:
         budget: what it costs in memory.
         spec: what the model means.
         preprocessing: of intensities, before the network.
+        remark: what each answer is to say of what was assumed of the model; "" where that is
+            nothing.
     """
 
     network: Network
@@ -38,6 +41,7 @@ class Segmenter:
     budget: Budget
     spec: ModelSpec
     preprocessing: Preprocessing = NOTHING
+    remark: str = ""
 
 
 class TileSettings(TypedDict, total=False):
@@ -94,8 +98,28 @@ def make(
         )
         source = replace(source, int8=None)
     network = tune(source, computing, spec.threshold, found)
-    spec = replace(spec, multilabel=found.multilabel)
-    return replace(prepare(network, spec, **tiles), preprocessing=found.preprocessing)
+    sizes = _sizes(source, spec.sizes)
+    spec = replace(spec, multilabel=found.multilabel, sizes=sizes)
+    prepared = prepare(network, spec, **tiles)
+    return replace(prepared, preprocessing=found.preprocessing, remark=found.remark)
+
+
+def _sizes(source: Source, told: Sizes) -> Sizes:
+    """The sizes that a spec allows, of images without the border that is mirrored around them."""
+    border = source.form.border if source.form else 0
+    least = max(0, told.least - 2 * border)
+    if told.step and least % told.step:
+        logger.warning(
+            "%s: sizes of %d and multiples of %d more are no multiples of anything; it is given "
+            "multiples of %d, as its layers allow",
+            source.name,
+            told.least,
+            told.step,
+            source.geometry.stride,
+        )
+        told = replace(told, step=None)
+    # what is mirrored is not what lies there
+    return replace(told, least=least, halo=max(told.halo, border))
 
 
 def prepare(
@@ -120,15 +144,17 @@ def prepare(
     """
     if tile_size is not None:
         check_tile_size(tile_size, network)
-    plan = TilePlan.of(network, tile_size or TILE_SIZE, tile_overlap, batch_size)
+    plan = TilePlan.of(network, tile_size or TILE_SIZE, tile_overlap, batch_size, spec.sizes)
     budget = Budget.measured(network, plan.tile(MEASURED_SIDE, MEASURED_SIDE))
     if tile_size is None:
         side = _affordable_side(network, budget, tile_overlap, workers)
         if side < TILE_SIZE:
-            plan = TilePlan.of(network, side, tile_overlap, batch_size)
+            plan = TilePlan.of(network, side, tile_overlap, batch_size, spec.sizes)
     if tile_overlap is None:
         _warn_of_seams(network, plan)
     _warn_of_classes(network, spec)
+    pace = 1e-6 / max(budget.seconds_per_pixel, 1e-9)
+    logger.info("%s computes %.2f megapixels a second", network.name, pace)
     return Segmenter(network, plan, budget, spec)
 
 

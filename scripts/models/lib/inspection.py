@@ -12,6 +12,7 @@ from segmentation.images import Images
 from segmentation.networks import meaning
 from segmentation.networks.meaning import Meaning
 from segmentation.networks.network import Source
+from segmentation.networks.trained import Unsettled
 from segmentation.preprocessing import Preprocessing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, make
@@ -49,6 +50,9 @@ class Inspection:
             ("looks", self._looks()),
             ("runs as", engine),
         ]
+        preprocessing = self.meaning.preprocessing
+        if isinstance(preprocessing, Unsettled):
+            pairs.append(("refused", preprocessing.reason))
         assumed = (*self.source.assumed, *self.meaning.assumed)
         pairs += [("assumed", sentence) for sentence in assumed]
         return pairs if assumed else [*pairs, ("assumed", "nothing")]
@@ -94,7 +98,8 @@ class Inspection:
             entries["threshold"] = spec.threshold
         if spec.class_names:
             entries["classes"] = _classes(spec)
-        entries["preprocessing"] = steps(self.meaning.preprocessing)
+        if not isinstance(self.meaning.preprocessing, Unsettled):
+            entries["preprocessing"] = steps(self.meaning.preprocessing)
         chosen = self.meaning.activation
         entries["postprocessing"] = [{"id": chosen}] if chosen else []
         if self.source.classes > 1:

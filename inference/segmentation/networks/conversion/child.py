@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from ...errors import ModelError
-from ...spec import Ports
+from ...spec_entries import Ports
 from . import sandbox
 
 ERROR = "error.json"

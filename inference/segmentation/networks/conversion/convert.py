@@ -9,11 +9,11 @@ import numpy as np
 import openvino as ov
 
 from ...errors import ModelError
-from ...spec import Ports
+from ...spec_entries import Ports
 from .. import probe
 from ..activations import SIGMOID, SOFTMAX
 from ..form import Form
-from ..network import EIGHT_BITS, Description, round_up
+from ..network import EIGHT_BITS, Description, Ends, round_up
 from . import (
     describe,
     ends,
@@ -21,7 +21,9 @@ from . import (
     fusing,
     geometry,
     graphs,
+    normalisation,
     readers,
+    trained_on,
     unconverted,
     upsampling,
 )
@@ -75,7 +77,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         return _unconverted(reading, name, ports, reading.unread)
     form, assumed = _form(reading, ports, name)
     plain = describe.with_our_axes(reading.graph, form, name)
-    described = describe.of_graph(plain, name, geometry.of_graph(plain), ends.of_graph(plain))
+    described = describe.of_graph(plain, name, geometry.of_graph(plain), _ends(plain, reading))
     picture = _picture(described)
     try:
         exact = _tried(plain, picture, described)
@@ -119,6 +121,21 @@ def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list
     if form.factor > 1 and activation in (SIGMOID, SOFTMAX):
         form = replace(form, activation=activation)
     return form, assumed
+
+
+def _ends(plain: ov.Model, reading: readers.Reading) -> Ends:
+    found = ends.of_graph(plain)
+    first = normalisation.first(plain, reading.vectors)
+    respond = normalisation.respond(plain, first) if first else None
+    if not first or not respond:
+        return found
+    channels = plain.input(0).get_partial_shape()[3].get_length()
+    try:
+        seen = trained_on.judge(respond, channels, first.remembered, found.largest)
+    except RuntimeError as exc:  # its layers do not take images of the size of the textures
+        logger.info("what it was trained on is not told: %s", readers.in_a_line(exc))
+        return found
+    return replace(found, seen=seen)
 
 
 def _as_it_is(

@@ -110,6 +110,8 @@ def _passed_on(node: Any, inputs: Sequence[Any], shapes: dict) -> list[Any]:
         return [_joined(node, inputs, shapes)]
     if kind == "MatMul":
         return [_multiplied(node, inputs)]
+    if kind == "Einsum":
+        return [_contracted(node, inputs)]
     axes = _axes_seen_whole(node)
     if axes is None or inputs[0] is None:
         raise UnknownOperation(f"{kind} is not known")
@@ -227,6 +229,26 @@ def _multiplied(node: Any, inputs: Sequence[Any]) -> Any:
             order = [*range(rank - 2), rank - 1, rank - 2]
             value = ops.transpose(value, np.array(order)).output(0)
         results.append(ops.reduce_max(value, np.array([contracted]), True).output(0))
+    return _any_of(results)
+
+
+def _contracted(node: Any, inputs: Sequence[Any]) -> Any:
+    """Each axis by its letter: those that are summed over are seen whole."""
+    taken, _, given = node.get_attributes()["equation"].replace(" ", "").partition("->")
+    results = []
+    for letters, value in zip(taken.split(","), inputs, strict=True):
+        if value is None:
+            continue
+        if not letters.isalpha() or len({*letters}) < len(letters) or not given.isalpha():
+            raise UnknownOperation(f"Einsum of {letters} is not known")
+        summed = [i for i, letter in enumerate(letters) if letter not in given]
+        if summed:
+            value = ops.reduce_max(value, np.array(summed), False).output(0)
+        kept = [letter for letter in letters if letter in given]
+        order = [kept.index(letter) for letter in given if letter in kept]
+        value = ops.transpose(value, np.array(order)).output(0)
+        missing = [i for i, letter in enumerate(given) if letter not in kept]
+        results.append(ops.unsqueeze(value, np.array(missing)).output(0) if missing else value)
     return _any_of(results)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from ...errors import ModelError
-from ...spec import Ports
+from ...spec_entries import Ports
 from ..form import OURS, PIXELS, Form
 from .ports import Port
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from ... import machine
 from ...errors import ModelError, OutOfMemory
-from ...spec import Ports
+from ...spec_entries import Ports
 from ..network import Source
 from . import child, sandbox, store
 from .convert import Conversion, convert
@@ -29,6 +29,7 @@ CHILD = child.__name__
 # least, and per byte of the artifact
 LEAST_MEMORY = 1 << 30
 MEMORY_FACTOR = 16
+LEAST_DISK = 1 << 20  # bytes; with less left, it was the disk that ended it
 # what it takes with its libraries, more than was measured with these: at least, and per byte
 USUAL_MEMORY = 700 << 20
 USUAL_FACTOR = 5
@@ -176,6 +177,8 @@ def _why(folder: Path, status: int, name: str, limits: sandbox.Limits) -> tuple[
         error = json.loads((folder / child.ERROR).read_text())
         return error["message"], error["of_memory"]
     except (OSError, ValueError, KeyError):
+        if shutil.disk_usage(folder).free < LEAST_DISK:
+            return f"{name} cannot be converted: the disk of {folder.parents[1]} is full", False
         why = sandbox.what_ended(status, limits)
         message = f"{name} cannot be converted: it {why}; it is broken, or hides something"
         return message, status != -signal.SIGXCPU

@@ -21,6 +21,7 @@ from openvino.frontend import FrontEndManager
 
 from ...errors import ModelError
 from . import saved_model
+from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -42,6 +43,7 @@ class Reading:
         uncompared: why nothing may, or empty.
         inputs, outputs: of it.
         whole: whether its input is of whole numbers, where OpenVINO cannot read it.
+        vectors: its weights that have one axis, as far as they can be told.
     """
 
     graph: ov.Model | None
@@ -51,6 +53,7 @@ class Reading:
     inputs: list[Port]
     outputs: list[Port]
     whole: bool = False
+    vectors: tuple[Vector, ...] = ()
 
 
 def read(path: Path, folder: Path) -> Reading:
@@ -106,7 +109,7 @@ def keras_model(model: Any, folder: Path) -> Reading:
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
         whole = _takes_whole_numbers(model)
         return Reading(None, in_a_line(exc), source, "", inputs, outputs, whole)
-    return Reading(graph, "", source, "", inputs, outputs)
+    return Reading(graph, "", source, "", inputs, outputs, vectors=vectors_of(model))
 
 
 def _export(model: Any, folder: Path) -> None:
@@ -174,7 +177,7 @@ def _saved_model(folder: Path, temporary: Path) -> Reading:
     if loaded is None:
         return Reading(graph, "", None, refused, *graph_ports(graph))
     graph = in_order(graph, loaded.output_names)
-    return Reading(graph, "", source, "", *_ports_of(loaded))
+    return Reading(graph, "", source, "", *_ports_of(loaded), vectors=vectors_of(loaded))
 
 
 def _ports_of(loaded: Any) -> tuple[list[Port], list[Port]]:

@@ -60,10 +60,13 @@ class SavedModelFunction:
         input_names, inputs: those of the signature.
         output_names, outputs: those of the signature, in the order of tf.nest.flatten.
         is_one_of_several: whether others might be taken for the usual one.
+        variables, trainable_variables: as far as whoever saved it wrote them down.
     """
 
     def __init__(self, loaded: Any, name: str):
         self._loaded = loaded  # owns the variables of the signature
+        self.variables = getattr(loaded, "variables", None)
+        self.trainable_variables = getattr(loaded, "trainable_variables", None)
         self._signature = signature = loaded.signatures[name]
         self.is_one_of_several = len(loaded.signatures) > 1 and name != SIGNATURE
         _, inputs = signature.structured_input_signature

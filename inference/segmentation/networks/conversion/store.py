@@ -12,6 +12,7 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
+import math
 import mmap
 import os
 import shutil
@@ -23,7 +24,7 @@ from typing import Any
 import openvino as ov
 
 from ...errors import ModelError
-from ...spec import Ports
+from ...spec_entries import Ports
 from ..activations import LINEAR, SIGMOID, SOFTMAX
 from ..form import Form
 from ..network import (
@@ -32,6 +33,7 @@ from ..network import (
     Description,
     Ends,
     Geometry,
+    Seen,
     round_up,
 )
 from . import architecture, describe, graphs, readers, rounding, saved_model
@@ -40,7 +42,7 @@ from .convert import Conversion
 XML, JSON = "graph.xml", "graph.json"
 INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 4  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 5  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
@@ -226,7 +228,8 @@ def _geometry(told: dict[str, Any]) -> Geometry:
 
 
 def _ends(told: dict[str, Any]) -> Ends:
-    ends = Ends(told["largest"], told["activation"], told["labels"])
+    seen = told["seen"]
+    ends = Ends(told["largest"], told["activation"], told["labels"], seen and _seen(seen))
     if ends.largest not in (ONE, EIGHT_BITS):
         raise ValueError(f"its largest intensity is {ends.largest}")
     if ends.activation not in (SIGMOID, SOFTMAX, LINEAR, ""):
@@ -234,6 +237,13 @@ def _ends(told: dict[str, Any]) -> Ends:
     if ends.labels is not None and not (isinstance(ends.labels, int) and ends.labels >= 0):
         raise ValueError(f"its labels are {ends.labels}")
     return ends
+
+
+def _seen(told: dict[str, Any]) -> Seen:
+    mean, deviation = float(told["mean"]), float(told["deviation"])
+    if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
+        raise ValueError(f"what it has seen is {told}")
+    return Seen(mean, deviation)
 
 
 def _form(told: dict[str, Any]) -> Form:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import ModelError
-from ...spec import Ports
+from ...spec_entries import Ports
 from ..form import Form
 from ..network import EIGHT_BITS, ONE, Description, Ends, Geometry
 from . import forms, readers

@@ -1,0 +1,90 @@
+"""Why a network that was not trained on intensities is refused, and the remedy."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import ModelError
+from ..images import Images
+from ..preprocessing import Function, Preprocessing
+from .network import EIGHT_BITS, ONE, Description, Seen
+
+Steps = list[dict[str, Any]]
+
+LARGEST_OF_STANDARDISED = 4.0  # size of numbers, as of ``_size``
+LARGEST_OF_EIGHT_BITS = 600.0  # the same, with room for what is estimated
+USUAL_DEVIATION = 0.8  # images of −1…1 have less, and standardised ones 1
+
+INTENSITIES: Steps = []
+SIGNED: Steps = [{"id": "scale_linear", "kwargs": {"gain": 2, "offset": -1}}]
+STANDARDISED: Steps = [{"id": "zero_mean_unit_variance"}]
+COLORS = "RGB"
+IMAGENET: Steps = [
+    {
+        "id": "fixed_zero_mean_unit_variance",
+        "kwargs": {"mean": [0.485, 0.456, 0.4060], "std": [0.229, 0.224, 0.225]},
+    }
+]
+
+
+@dataclass(frozen=True)
+class Unsettled(Preprocessing):
+    """Of a network that was not trained on intensities, and whose spec does not say on what.
+
+    Attributes:
+        reason: why nothing is done, with the remedy.
+    """
+
+    reason: str = ""
+
+    def fitted(self, images: Images) -> list[Function]:
+        """Refuses: a network that is given something else answers nonsense.
+
+        Raises:
+            ModelError: always.
+        """
+        raise ModelError(self.reason)
+
+    def of_intensities(self, pictures: np.ndarray) -> np.ndarray:
+        """As they are: what a network is tried out with need not be what it was trained on."""
+        return pictures
+
+
+def _usual(largest: int) -> str:
+    steps = INTENSITIES if largest == ONE else _multiplied(largest)
+    return f'"preprocessing": {json.dumps(steps)}'
+
+
+def refusal(described: Description) -> str:
+    """Why a network is not given intensities, in a sentence with the remedy."""
+    seen, largest = described.ends.seen, described.ends.largest
+    assert seen, "it was told"
+    lines = " or ".join(
+        f'"preprocessing": {json.dumps(steps)}' for steps in suggestions(seen, described.channels)
+    )
+    return (
+        f"{described.name} was not trained on intensities of 0–{largest}: its first batch "
+        f"normalisation remembers images whose mean is about {seen.mean:.2g} and whose deviation "
+        f"is about {seen.deviation:.2g}; say in model.json what it was trained on, such as {lines}"
+        f"; or {_usual(largest)} if it was 0–{largest} all the same: layers that were taken from "
+        "another network and frozen remember the images of that one"
+    )
+
+
+def suggestions(seen: Seen, channels: int) -> list[Steps]:
+    """What may have been done to the images, the likeliest first; at least one."""
+    size = abs(seen.mean) + 2 * seen.deviation
+    if size > LARGEST_OF_EIGHT_BITS:
+        return [_multiplied(white) for white in (EIGHT_BITS, 2**12 - 1, 2**16 - 1)]
+    if size > LARGEST_OF_STANDARDISED:
+        return [_multiplied(EIGHT_BITS)]
+    standardised = [STANDARDISED, *([IMAGENET] if channels == len(COLORS) else [])]
+    if seen.deviation < USUAL_DEVIATION:
+        return [SIGNED, *standardised]
+    return [*standardised, SIGNED]
+
+
+def _multiplied(white: int) -> Steps:
+    return [{"id": "scale_linear", "kwargs": {"gain": white}}]
