@@ -9,17 +9,36 @@ if [ "${1:-}" = --dev ]; then requirements=requirements-dev.txt; fi
 
 fail() { echo "setup: $*" >&2; exit 1; }
 
+# Says what is done, now and then that it is still being done, and how long it took.
+step() { # WHAT COMMAND...
+  local what=$1 begin=$SECONDS ticker status=0
+  shift
+  echo "setup: $what"
+  (
+    trap 'kill $!; exit' TERM # its sleep, too, which would hold a pipe open that somebody reads
+    while sleep 20 & wait $!; do echo "setup: … $((SECONDS - begin)) s"; done
+  ) &
+  ticker=$!
+  "$@" || status=$?
+  kill "$ticker" 2>/dev/null || true
+  wait "$ticker" 2>/dev/null || true
+  if [ "$status" != 0 ]; then exit "$status"; fi
+  echo "setup: done in $((SECONDS - begin)) s"
+}
+
+quietly() { "$@" >/dev/null; }
+
 # Installs the first of the named Debian packages that there is, where that is possible.
 install_one() { # PURPOSE PACKAGE...
   local purpose=$1 package; shift
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     fail "$purpose is missing; run: sudo apt-get install -y --no-install-recommends $1"
   fi
-  apt-get update -qq
+  step "looking for $purpose among the system's packages" apt-get update -qq
   for package in "$@"; do
     apt-cache show "$package" >/dev/null 2>&1 || continue
-    echo "setup: installing $package"
-    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$package" >/dev/null
+    step "installing $package" quietly env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -y -qq --no-install-recommends "$package"
     return
   done
   fail "$purpose is missing, and there is no package for it: $*"
@@ -40,7 +59,17 @@ make_venv() {
   local python
   python=$(find_python)
   "$python" -c 'import ensurepip, venv' 2>/dev/null || install_one "Python's venv module" python3-venv
-  "$python" -m venv --clear .venv
+  step "making .venv with $("$python" --version)" "$python" -m venv --clear .venv
+}
+
+# The commands in .venv, and what activates it, name the folder that it was made in.
+mend_moved_venv() {
+  local venv made_as
+  venv=$(pwd -P)/.venv
+  made_as=$(sed -n 's/^command = .* -m venv --[a-z-]* //p' .venv/pyvenv.cfg)
+  if [ "$made_as" = "$venv" ]; then return; fi
+  step "mending .venv, which was moved" .venv/bin/python -m venv --without-pip "$venv"
+  .venv/bin/python scripts/lib/moved.py "$venv"
 }
 
 install_requirements() {
@@ -48,8 +77,8 @@ install_requirements() {
   wanted=$(sha256sum <"$requirements")
   # what the dev set holds includes the serving set
   grep -qsF "$wanted" .venv/installed && return
-  echo "setup: installing $requirements"
-  .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$requirements"
+  step "installing the $(grep -c '^[a-z]' "$requirements") packages of $requirements, which takes minutes" \
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r "$requirements"
   sha256sum <requirements.txt >.venv/installed
   sha256sum <"$requirements" >>.venv/installed
 }
@@ -74,10 +103,22 @@ ensure_java() {
   install_one "a Java development kit (11 or later)" openjdk-17-jdk-headless default-jdk-headless
 }
 
+ensure_browser() { # for the tests of the page, which are skipped without one
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    if command -v "$name" >/dev/null; then return; fi
+  done
+  (install_one "Chromium, for the tests of the page," chromium) || echo "setup: going on without a browser" >&2
+}
+
 if ! [ -x .venv/bin/python ] || ! supported .venv/bin/python; then make_venv; fi
+mend_moved_venv
 install_requirements
 add_folders
 ensure_java
+if [ "$requirements" = requirements-dev.txt ]; then ensure_browser; fi
 inference/mms/build.sh "$PWD/.venv/bin/python"
+graph=(models/unet-membrane/*.graph)
+[ -d "${graph[0]}" ] || echo "setup: converting the sample model, ten seconds"
 # the embedded model's graph, as in the image: the server then starts in a third of the time
 .venv/bin/python -c "from segmentation import artifacts; artifacts.prepare('models/unet-membrane')"

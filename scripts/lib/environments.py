@@ -16,6 +16,8 @@ def python_of(venv: Path, requirements: Path, *, ours: bool = False) -> Path:
     """
     python, done = venv / "bin" / "python", venv / "installed"
     if done.exists() and done.read_text() == requirements.read_text():
+        if ours:  # the project may have been moved
+            _find_ours(venv)
         return python
     uv = Path(sys.executable).with_name("uv")
     subprocess.run([uv, "venv", "-q", "--clear", "-p", sys.executable, venv], check=True)
@@ -24,7 +26,11 @@ def python_of(venv: Path, requirements: Path, *, ours: bool = False) -> Path:
         check=True,
     )
     if ours:
-        [packages] = venv.glob("lib/python*/site-packages")
-        (packages / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
+        _find_ours(venv)
     done.write_text(requirements.read_text())
     return python
+
+
+def _find_ours(venv: Path) -> None:
+    [packages] = venv.glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")

@@ -9,6 +9,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 
 from lib.docker import Container, DockerFailed, docker, in_bytes

@@ -13,6 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
+import in_venv as in_venv
+
 import click
 import numpy as np
 from tqdm import tqdm

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 import numpy as np
 import requests

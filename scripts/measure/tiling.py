@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 import numpy as np
 from PIL import Image

@@ -4,12 +4,14 @@
 import json
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 import numpy as np
 from tqdm import tqdm
 
 from models.lib import sections, synthetic
-from models.lib.scores import agreement, mean_score
+from models.lib.scores import agreement, best_threshold, mean_score
 from models.lib.sections import Pair
 from segmentation.answers import Probability
 from segmentation.images import from_array
@@ -17,7 +19,6 @@ from segmentation.networks.tune import Computing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, load
 
-THRESHOLDS = np.round(np.arange(0.1, 0.951, 0.05), 2)
 SYNTHETIC_SEED = 5000  # apart from the seeds that train.py uses
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
@@ -49,7 +50,8 @@ def main(
 
     The threshold is the one with the least adapted Rand error on the sections that --choose-on
     names, which should be those that the model was trained on: the measured ones must not decide
-    it. MODEL_DIR holds the model, IMAGES the sections, LABELS their labels.
+    it. MODEL_DIR holds the model, IMAGES the sections, LABELS their labels. v_rand and v_info are
+    the scores of the ISBI 2012 challenge, after thinning.
     """
     segmenter = load(model_dir, computing=Computing(precision="float32"))
     reduced = load(model_dir, computing=Computing(precision=also)) if also else None
@@ -57,7 +59,7 @@ def main(
     threshold = segmenter.spec.threshold
     if choose_on:
         chosen = [pairs[i] for i in sections.positions(choose_on, len(pairs))]
-        threshold = best_threshold(segmenter, chosen)
+        threshold = best_threshold(predict_all(segmenter, chosen), chosen)
     measured = {
         on: [pairs[i] for i in sections.positions(on, len(pairs))],
         "synthetic": [synthetic.section(SYNTHETIC_SEED + i) for i in range(count)],
@@ -71,13 +73,6 @@ def main(
     click.echo(text)
     if out:
         out.write_text(text + "\n")
-
-
-def best_threshold(segmenter: Segmenter, pairs: list[Pair]) -> float:
-    """The one of THRESHOLDS with the least adapted Rand error."""
-    answers = predict_all(segmenter, pairs)
-    errors = [mean_score(answers, pairs, t)["adapted_rand_error"] for t in THRESHOLDS]
-    return float(THRESHOLDS[int(np.argmin(errors))])
 
 
 def predict_all(segmenter: Segmenter, pairs: list[Pair], augment: int = 1) -> list[np.ndarray]:

@@ -3,6 +3,8 @@
 
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 from PIL import Image
 from tqdm import tqdm

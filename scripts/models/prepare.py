@@ -5,6 +5,8 @@ import logging
 import os
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 
 from segmentation import artifacts

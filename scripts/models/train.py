@@ -5,12 +5,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import in_venv as in_venv
+
 import click
 import keras
 
-from models.lib import sections, synthetic
-from models.lib.augmentation import Crops, Section, border_weights, entropy
-from models.lib.run import DEAD_LOSS, Run, averaged
+from models.lib import distillation, sections, synthetic
+from models.lib.augmentation import Crops, Plan, Section, entropy, line_weights
+from models.lib.run import DEAD_LOSS, Run
 from models.lib.sections import Pair
 from segmentation.networks import unet
 
@@ -52,6 +54,20 @@ class Training:
 @click.option("--out", default="runs/unet", show_default=True, type=click.Path(path_type=Path))
 @click.option("--validate", default="", help="sections kept for validation, by position: 20-23")
 @click.option("--synthetic", "made", default=0, help="synthetic sections to add, a crop in four")
+@click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    type=FOLDER,
+    help="a served model to learn from, too; several: from their mean",
+)
+@click.option(
+    "--start-from",
+    "starts",
+    multiple=True,
+    type=FOLDER,
+    help="a model whose weights to begin with; several: with their mean",
+)
 @click.option("--precision", default="float32", type=click.Choice(["float32", "mixed_bfloat16"]))
 @click.option("--resume", is_flag=True, help="go on where a run in --out was cut off")
 @click.option("--filters", default=16, show_default=True, help="of the first level")
@@ -67,6 +83,8 @@ def main(
     out: Path,
     validate: str,
     made: int,
+    teachers: tuple[Path, ...],
+    starts: tuple[Path, ...],
     precision: str,
     resume: bool,
     **training,
@@ -76,22 +94,30 @@ def main(
     A label has the name and the size of its image; 0 is background, anything else foreground. Any
     backend of Keras will do (KERAS_BACKEND). A run that was cut off goes on with --resume.
 
-    Writes to --out: model.keras (plain float32, what the server loads), checkpoint.keras,
-    history.json and curve.png.
+    With --teacher the network learns the mean of the labels and of what those models give for the
+    same crops, averaged over flips and turns. It begins best with the teacher's weights
+    (--start-from) and a lower --learning-rate.
+
+    Writes to --out what the server takes: model.keras (plain float32) and model.json, whose
+    threshold is chosen on the sections trained on, deformed and in another light. Beside them
+    metrics.json, history.json, curve.png, and checkpoint/, to resume from.
     """
     plan = Training(**training)
     keras.utils.set_random_seed(plan.seed)
     keras.mixed_precision.set_global_policy(precision)
     pairs, validation = split(sections.read(images, labels), validate)
     check_sizes(pairs, plan.crop)
+    teacher = distillation.Teachers(teachers) if teachers else None
     real, synthetic_ones = weighted(pairs), weighted(synthetic_pairs(made))
     out.mkdir(parents=True, exist_ok=True)
     run = Run(out, validation, limit=DEAD_LOSS * entropy(real + synthetic_ones))
     model = run.resume() if resume else compile_model(plan)
-    crops = Crops(real, synthetic_ones, plan.steps, plan.batch, plan.crop, plan.seed)
-    fit(model, crops, run, plan.epochs)
-    averaged(model).save(out / "model.keras")
-    click.echo(f"wrote {out / 'model.keras'}; next: scripts/models/evaluate.py")
+    if starts and not resume:
+        model.set_weights(distillation.mean_weights(starts, model))
+    shape = Plan(plan.steps, plan.batch, plan.crop, plan.seed)
+    fit(model, Crops(real, synthetic_ones, shape, teacher), run, plan.epochs)
+    run.finish(model, real, validate)
+    click.echo(f"wrote {out}; serve it: make serve MODEL_DIR={out}")
 
 
 def split(pairs: list[Pair], validate: str) -> tuple[list[Pair], list[Pair]]:
@@ -123,20 +149,23 @@ def synthetic_pairs(count: int) -> list[Pair]:
 
 
 def weighted(pairs: list[Pair]) -> list[Section]:
-    return [Section(image, label, border_weights(label)) for image, label in pairs]
+    return [Section(image, label, line_weights(label)) for image, label in pairs]
 
 
 def compile_model(plan: Training) -> keras.Model:
     model = unet.build(plan.filters)
     steps = plan.epochs * plan.steps
+    warmup = min(200, steps // 4)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.learning_rate / 100,
-        steps,
+        max(1, steps - warmup),
         warmup_target=plan.learning_rate,
-        warmup_steps=min(200, steps // 4),
+        warmup_steps=warmup,
         alpha=0.005,
     )
-    optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=EMA_MOMENTUM, clipnorm=1.0)
+    # of a short run the last tenth: an average over more would be that of where it began
+    momentum = max(0.0, min(EMA_MOMENTUM, 1 - 10 / steps))
+    optimizer = keras.optimizers.Adam(rate, use_ema=True, ema_momentum=momentum, clipnorm=1.0)
     model.compile(optimizer, loss="binary_crossentropy")
     return model
 
@@ -144,9 +173,14 @@ def compile_model(plan: Training) -> keras.Model:
 def fit(model: keras.Model, crops: Crops, run: Run, epochs: int) -> None:
     """Train from the epoch after those that the run already has."""
     crops.epoch = len(run.history)
-    # plain lines where nobody watches
-    verbose = 1 if sys.stdout.isatty() else 2
-    model.fit(crops, initial_epoch=crops.epoch, epochs=epochs, callbacks=[run], verbose=verbose)
+    model.fit(
+        crops,
+        initial_epoch=crops.epoch,
+        epochs=epochs,
+        callbacks=[run],
+        shuffle=False,  # crops are random as they are, and a teacher serves neighbouring batches
+        verbose=1 if sys.stdout.isatty() else 2,  # plain lines where nobody watches
+    )
 
 
 if __name__ == "__main__":

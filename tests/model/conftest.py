@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from segmentation.networks.conversion import child, sandbox
-from segmentation.spec import Ports
+from segmentation.spec_entries import Ports
 
 
 @pytest.fixture(autouse=True)

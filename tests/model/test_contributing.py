@@ -74,7 +74,7 @@ with testing.Client(sys.argv[1]) as client:
     assert mask.array().tolist() == [[0, 0, 255]]
     other = {"X_Amzn_SageMaker_Custom_Attributes": "output=entropy"}
     message = client.post(bmp.getvalue(), "image/bmp", **other).body.decode()
-    known = "mask, probability, overlay, labels, geojson, table, uncertainty"
+    known = "mask, probability, overlay, labels, geojson, table, preview, uncertainty"
     assert f"one of {known}" in message, message
 """
 

@@ -13,8 +13,12 @@ import pytest
 from PIL import Image
 
 from models.lib import scores, synthetic
-from models.lib.augmentation import Crops, Section, border_weights, entropy
+from models.lib.augmentation import Crops, Plan, Section, entropy, line_weights
 from models.lib.sections import positions
+from segmentation.answers import Mask
+from segmentation.images import from_array
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import load
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL_DIR = ROOT / "models" / "unet-membrane"
@@ -49,11 +53,41 @@ def test_score_of_a_perfect_and_of_a_merged_mask():
         "pixel_accuracy": 1,
         "membrane_iou": 1,
         "adapted_rand_error": 0,
+        "v_rand": 1,
+        "v_info": 1,
     }
     merged = scores.score(np.full_like(truth, 255), truth)
     assert merged["membrane_iou"] == 0
     # one component for two equal cells: precision 1/2, recall 1
     assert merged["adapted_rand_error"] == pytest.approx(1 / 3, abs=0.01)
+    assert merged["v_rand"] == pytest.approx(2 / 3, abs=0.01)
+    assert merged["v_info"] == 0  # it tells nothing of the cell that a pixel is in
+
+
+def test_thinning_forgives_thick_membranes_and_no_gaps():
+    truth = np.full((64, 64), 255, np.uint8)
+    truth[:, 31] = 0
+    thick, gap = truth.copy(), truth.copy()
+    thick[:, 26:37] = 0
+    gap[40, 31] = 255
+    assert scores.score(thick, truth)["adapted_rand_error"] > 0.05
+    assert scores.after_thinning(thick > 0, truth > 0) == {"v_rand": 1, "v_info": 1}
+    assert scores.after_thinning(gap > 0, truth > 0)["v_info"] == pytest.approx(0, abs=0.01)
+
+
+def test_v_info_of_a_split_cell():
+    truth, mask = np.ones((64, 65), bool), np.ones((64, 65), bool)
+    truth[:, 32], mask[:, 32], mask[32] = False, False, False
+    # H(T) = 1 bit, H(S) = 2 and I = 1, but for the pixels on the line, each a cell of its own
+    assert scores.after_thinning(mask, truth)["v_info"] == pytest.approx(2 / 3, abs=0.04)
+
+
+def test_the_best_threshold_is_that_of_the_fewest_errors():
+    label = np.full((64, 64), 255, np.uint8)
+    label[:, 31:33] = 0
+    probability = np.where(label > 0, 0.9, 0.4)
+    probability[:, :20] = 0.6
+    assert scores.best_threshold([probability], [(label, label)]) == 0.4
 
 
 @pytest.mark.parametrize(("text", "chosen"), [("", []), ("3", [3]), ("1-3,5", [1, 2, 3, 5])])
@@ -66,13 +100,14 @@ def test_positions_beyond_the_end():
         positions("3", 3)
 
 
-def test_border_weights_are_highest_between_cells():
+def test_weights_are_highest_in_the_middle_of_membranes():
     label = np.full((40, 40), 255, np.uint8)
-    label[:, 10:12] = 0  # thin
-    label[:, 25:40] = 0  # wide, and no cell behind it
-    weights = border_weights(label)
-    assert weights[20, 10] > 6
-    assert weights[20, 35] == pytest.approx(1)
+    label[:, 10] = 0  # thin
+    label[:, 25:34] = 0  # wide
+    weights = line_weights(label)
+    assert weights[20, 10] == pytest.approx(9)
+    assert weights[20, 29] == pytest.approx(9)
+    assert weights[20, 25] < 1.5
     assert (weights[label == 255] == 1).all()
 
 
@@ -84,8 +119,8 @@ def test_entropy_of_balanced_classes():
 
 def test_crops_depend_on_seed_epoch_and_index_alone():
     image, label = synthetic.section(1, (128, 128))
-    section = Section(image, label, border_weights(label))
-    crops = [Crops([section], [], 3, 2, 64, seed) for seed in (1, 1, 2)]
+    section = Section(image, label, line_weights(label))
+    crops = [Crops([section], [], Plan(3, 2, 64, seed)) for seed in (1, 1, 2)]
     images, labels, weights = crops[0][2]
     assert images.shape == labels.shape == (2, 64, 64, 1)
     assert weights.shape == (2, 64, 64)
@@ -109,20 +144,40 @@ def sections(tmp_path_factory):
 SMALL = ("--filters", 4, "--steps", 20, "--batch", 2, "--crop", 64, "--validate", "2")
 
 
-def test_training_learns_and_resumes(sections, tmp_path):
-    out = tmp_path / "run"
-    first = run("train.py", *sections, *SMALL, "--epochs", 1, "--out", out)
+@pytest.fixture(scope="module")
+def trained(sections, tmp_path_factory):
+    """A run of one epoch that another has resumed."""
+    out = tmp_path_factory.mktemp("run")
+    options = (*sections, *SMALL, "--out", out)
+    first = run("train.py", *options, "--epochs", 1)
     assert first.returncode == 0, first.stderr
-    second = run("train.py", *sections, *SMALL, "--epochs", 2, "--out", out, "--resume")
+    second = run("train.py", *options, "--epochs", 2, "--resume")
     assert second.returncode == 0, second.stderr
-    history = json.loads((out / "history.json").read_text())
+    assert second.stdout.splitlines()[-1].endswith(f"make serve MODEL_DIR={out}")
+    return out
+
+
+def test_training_learns_and_resumes(trained):
+    history = json.loads((trained / "history.json").read_text())
     assert len(history) == 2
     assert history[-1]["loss"] < history[0]["loss"]
-    with Image.open(out / "curve.png") as curve:
+    with Image.open(trained / "curve.png") as curve:
         assert curve.width > 100
-    model = keras.saving.load_model(out / "model.keras")
+    model = keras.saving.load_model(trained / "model.keras")
     assert model.compute_dtype == "float32"
     assert not model.compiled
+
+
+def test_what_was_trained_can_be_served(trained, sections, caplog):
+    segmenter = load(trained)
+    figures = json.loads((trained / "metrics.json").read_text())
+    assert segmenter.spec.threshold == figures["threshold"]
+    answer = Mask.wanted(None, segmenter.spec, segmenter.network.classes)
+    with Image.open(sections[0] / "2.png") as image, Image.open(sections[1] / "2.png") as label:
+        mask = predict(segmenter, from_array(np.asarray(image)).for_channels(1), answer).values[0]
+        accuracy = (np.asarray(mask) == np.asarray(label)).mean()
+    assert accuracy == pytest.approx(figures["2"]["pixel_accuracy"], abs=0.002)
+    assert not caplog.text
 
 
 def test_a_dead_network_fails_loudly(sections, tmp_path):

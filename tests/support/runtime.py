@@ -1,6 +1,7 @@
 """Small HTTP servers for tests, and SageMaker's data plane in front of a real server."""
 
 import contextlib
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,19 @@ def listen(handler: type[Handler]) -> Iterator[str]:
             server.shutdown()
 
 
+def _refusal(answer: requests.Response) -> bytes:
+    """What SageMaker answers where the container answers an error."""
+    said = f"Received {answer.status_code} from the model"
+    return json.dumps(
+        {
+            "__type": "ModelError",
+            "Message": said,
+            "OriginalStatusCode": answer.status_code,
+            "OriginalMessage": answer.text,
+        }
+    ).encode()
+
+
 @contextlib.contextmanager
 def runtime(url: str) -> Iterator[str]:
     """SageMaker's data plane: passes invocations of any endpoint on to the server at ``url``."""
@@ -51,7 +65,10 @@ def runtime(url: str) -> Iterator[str]:
             path = f"/models/{model}/invoke" if model else "/invocations"
             headers = {name: self.headers[name] for name in PASSED_ON if name in self.headers}
             answer = requests.post(url + path, body, headers=headers, timeout=120)
-            self.answer(answer.status_code, answer.headers["Content-Type"], answer.content)
+            if answer.status_code == 200:
+                self.answer(200, answer.headers["Content-Type"], answer.content)
+            else:
+                self.answer(424, "application/json", _refusal(answer))
 
     with listen(Runtime) as runtime_url:
         yield runtime_url

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from mms.context import Context, RequestProcessor
 from mms.model_loader import ModelLoaderFactory
-from mms.model_service_worker import MXNetModelServiceWorker
 from mms.service import Service
 
+from mms.model_service_worker import MXNetModelServiceWorker
 from serving import contract, upstream
 from serving.errors import UpstreamChanged
 

@@ -8,19 +8,22 @@ import keras
 import numpy as np
 
 from models.lib import scores
+from models.lib.augmentation import Section, crop
 from models.lib.sections import Pair
 from segmentation.networks import unet
 
 # a network that has died answers the same for every pixel, and its loss is the entropy of classes
 DEAD_LOSS = 0.95
 EPOCHS_TO_COME_ALIVE = 3
+THRESHOLD_SEED = 7000  # of the crops that the threshold is chosen on
+THRESHOLD_CROPS = 2  # of each section
 
 
 class Run(keras.callbacks.Callback):
     """Keeps of a run after each epoch its history, a curve, and a checkpoint to resume from.
 
     Args:
-        out: folder for these.
+        out: folder for these; the checkpoint lies in a folder in it, where no server looks.
         validation: pairs of image and label, of which scores are kept.
         limit: a loss that is not below it after a few epochs is that of a dead network.
 
@@ -31,6 +34,8 @@ class Run(keras.callbacks.Callback):
     def __init__(self, out: Path, validation: list[Pair], limit: float):
         super().__init__()
         self._out, self._validation, self._limit = out, validation, limit
+        self._checkpoint = out / "checkpoint" / "checkpoint.keras"
+        self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         self.history: list[dict[str, float]] = []
 
     def resume(self) -> keras.Model:
@@ -41,7 +46,7 @@ class Run(keras.callbacks.Callback):
         """
         try:
             self.history = json.loads((self._out / "history.json").read_text())
-            return keras.saving.load_model(self._out / "checkpoint.keras")
+            return keras.saving.load_model(self._checkpoint)
         except (OSError, ValueError) as error:
             message = f"nothing to resume in {self._out}: {error}"
             raise click.ClickException(message) from error
@@ -50,14 +55,32 @@ class Run(keras.callbacks.Callback):
         figures = {"loss": float((logs or {})["loss"])}
         self._fail_if_dead(epoch, figures["loss"])
         if self._validation:
-            figures |= _validate(averaged(self.model), self._validation)
+            figures |= _validated(averaged(self.model), self._validation)
             click.echo("  " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
         self.history.append(figures)
-        partial = self._out / "partial.keras"
+        partial = self._checkpoint.with_name("partial.keras")
         self.model.save(partial)
-        partial.replace(self._out / "checkpoint.keras")
+        partial.replace(self._checkpoint)
         (self._out / "history.json").write_text(json.dumps(self.history, indent=1))
         _plot(self.history, self._out / "curve.png")
+
+    def finish(self, model: keras.Model, trained_on: list[Section], validated_on: str) -> None:
+        """Write what the server takes, the model and its threshold, and the figures.
+
+        Args:
+            model: as it was trained.
+            trained_on: sections that decide the threshold.
+            validated_on: positions of those that do not, for the figures.
+        """
+        plain = averaged(model)
+        threshold = choose_threshold(plain, trained_on)
+        figures: dict[str, object] = {"threshold": threshold}
+        if self._validation:
+            figures[validated_on] = _validated(plain, self._validation, threshold)
+        plain.save(self._out / "model.keras")
+        spec = {"threshold": threshold, "preprocessing": []}
+        (self._out / "model.json").write_text(json.dumps(spec, indent=2) + "\n")
+        (self._out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
 
     def _fail_if_dead(self, epoch: int, loss: float) -> None:
         if epoch + 1 >= EPOCHS_TO_COME_ALIVE and not loss < self._limit:  # so NaN is dead, too
@@ -84,11 +107,31 @@ def averaged(model: keras.Model) -> keras.Model:
     return plain
 
 
-def _validate(model: keras.Model, pairs: list[Pair], threshold: float = 0.5) -> dict[str, float]:
+def choose_threshold(model: keras.Model, sections: list[Section]) -> float:
+    """The threshold with the least adapted Rand error on sections that were trained on.
+
+    These are deformed and shown in another light, as in training, for a network knows them too well
+    as they are.
+    """
+    rng = np.random.default_rng(THRESHOLD_SEED)
+    pairs = []
+    for section in sections * THRESHOLD_CROPS:
+        side = min(section.image.shape) // unet.STRIDE * unet.STRIDE
+        image, label, _ = crop(rng, section, side)
+        pairs.append((image, label))
+    return scores.best_threshold(_probabilities(model, [image for image, _ in pairs]), pairs)
+
+
+def _validated(model: keras.Model, pairs: list[Pair], threshold: float = 0.5) -> dict[str, float]:
     """The mean scores on images whose sides are multiples of 16."""
-    images = [image[None, ..., None] / np.float32(255) for image, _ in pairs]  # (1, H, W, 1)
-    answers = [np.asarray(model(image, training=False))[0, ..., 0] for image in images]
-    return scores.mean_score(answers, pairs, threshold)
+    images = [image / np.float32(255) for image, _ in pairs]
+    return scores.mean_score(_probabilities(model, images), pairs, threshold)
+
+
+def _probabilities(model: keras.Model, images: list[np.ndarray]) -> list[np.ndarray]:
+    """float32 (H, W) of each image float32 (H, W) in 0–1."""
+    batches = [model(image[None, ..., None], training=False) for image in images]
+    return [np.asarray(batch)[0, ..., 0] for batch in batches]
 
 
 def _plot(history: list[dict[str, float]], path: Path) -> None:
