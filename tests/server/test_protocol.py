@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from support.serving import PATIENCE, serve
+from support.serving import PATIENCE, serve, until
 from support.stand_in import TEXT, Upload, invoke_text, status_over_http_1_0
 from support.wheels import write_wheel
 
@@ -99,6 +99,20 @@ def test_why_a_model_was_not_loaded(start, model_dir, tmp_path, query):
 def many_models(entrypoint):
     with serve(None, entrypoint=entrypoint, SAGEMAKER_MULTI_MODEL="true") as server:
         yield server
+
+
+def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_dir, threads):
+    path = "/models/slow/invoke"
+    assert many_models.load("slow", model_dir).status_code == 200
+    waiting = [
+        threads.submit(many_models.invoke, b"sleep 1000", path, headers=TEXT) for _ in range(6)
+    ]
+    until(lambda: list(many_models.tmp.glob("unet-*/asleep-*")))
+    gone = requests.delete(f"{many_models.url}/models/slow", timeout=PATIENCE)
+    assert gone.status_code == 200
+    statuses = [request.result().status_code for request in waiting]
+    assert set(statuses) <= {404, 500}  # queued, and with a worker that was ended
+    assert 404 in statuses
 
 
 @pytest.mark.parametrize(

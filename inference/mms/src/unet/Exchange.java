@@ -130,6 +130,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
                     Rewriting.whole(head, body.complete(), pending, shared.models);
             arriving = null;
             handedOn = true;
+            shared.unloaded.look();
             context.fireChannelRead(request);
             id = shared.waiting.idOf(context.channel());
         }

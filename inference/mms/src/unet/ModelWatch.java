@@ -20,10 +20,12 @@ final class ModelWatch {
 
     private final ModelManager models;
     private final Drain drain;
+    private final Unloaded unloaded;
 
-    ModelWatch(ModelManager models, Drain drain) {
+    ModelWatch(ModelManager models, Drain drain, Unloaded unloaded) {
         this.models = models;
         this.drain = drain;
+        this.unloaded = unloaded;
     }
 
     /**
@@ -38,6 +40,7 @@ final class ModelWatch {
                     models.unregisterModel(model.getModelName());
                 }
             }
+            unloaded.answer();
             TimeUnit.SECONDS.sleep(1);
         }
     }

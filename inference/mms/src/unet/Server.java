@@ -74,6 +74,7 @@ public final class Server extends ModelServer {
                                 folder(Contract.GONE_VARIABLE),
                                 Waiting.queuesOfMms(),
                                 NettyUtils::getRequestId),
+                        new Unloaded(Waiting.queuesOfMms()),
                         new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         WorkerConnections.watch(this, shared);
     }
@@ -122,7 +123,7 @@ public final class Server extends ModelServer {
         start();
         long heap = Runtime.getRuntime().maxMemory() >> 20;
         System.out.printf("Model server started, with a heap of up to %d MB.%n", heap);
-        ModelWatch watch = new ModelWatch(ModelManager.getInstance(), drain);
+        ModelWatch watch = new ModelWatch(ModelManager.getInstance(), drain, shared.unloaded);
         if (multiModel) {
             watch.unloadDeadModels();
         } else {

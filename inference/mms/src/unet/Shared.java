@@ -14,6 +14,7 @@ final class Shared {
     final Documents documents;
     final Origins origins;
     final Waiting waiting;
+    final Unloaded unloaded;
     final AccessLog log;
 
     Shared(
@@ -28,6 +29,7 @@ final class Shared {
             Documents documents,
             Origins origins,
             Waiting waiting,
+            Unloaded unloaded,
             AccessLog log) {
         this.drain = drain;
         this.limits = limits;
@@ -40,6 +42,7 @@ final class Shared {
         this.documents = documents;
         this.origins = origins;
         this.waiting = waiting;
+        this.unloaded = unloaded;
         this.log = log;
     }
 }

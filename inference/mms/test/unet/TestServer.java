@@ -84,6 +84,7 @@ final class TestServer {
                             documents,
                             origins,
                             waiting,
+                            new Unloaded(List::of),
                             new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         }
         return shared;
