@@ -4,9 +4,14 @@ import com.amazonaws.ml.mms.wlm.Model;
 import com.amazonaws.ml.mms.wlm.ModelManager;
 import com.amazonaws.ml.mms.wlm.WorkerState;
 import com.amazonaws.ml.mms.wlm.WorkerThread;
+import java.nio.file.Paths;
+import java.time.Duration;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Collectors;
 
 /**
  * Watches the processes of the models, and notices what MMS does not.
@@ -21,6 +26,8 @@ final class ModelWatch {
     private final ModelManager models;
     private final Drain drain;
     private final Unloaded unloaded;
+    private final Sockets sockets =
+            new Sockets(Paths.get(System.getProperty("java.io.tmpdir")), Duration.ofSeconds(5));
 
     ModelWatch(ModelManager models, Drain drain, Unloaded unloaded) {
         this.models = models;
@@ -41,8 +48,18 @@ final class ModelWatch {
                 }
             }
             unloaded.answer();
+            sockets.removeAllBut(workers());
             TimeUnit.SECONDS.sleep(1);
         }
+    }
+
+    /** The numbers of the processes that are there, or are being started. */
+    private Set<String> workers() {
+        return models.getModels().values().stream()
+                .map(Model::getServerThread)
+                .filter(Objects::nonNull)
+                .map(WorkerThread::getWorkerId)
+                .collect(Collectors.toSet());
     }
 
     private static boolean hasDied(Model model) {
