@@ -12,15 +12,13 @@ Its modules are imported late: the toolkit reads the environment when it is impo
 import contextlib
 import importlib.abc
 import importlib.machinery
-import importlib.metadata
 import importlib.util
-import inspect
 import os
 import re
 import signal
 import sys
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -28,7 +26,8 @@ from typing import Any
 import psutil
 
 from serving.contract import CLIENT_GONE
-from serving.errors import ServerFailed, UpstreamChanged
+from serving.errors import ServerFailed
+from serving.expectations import expect, expect_parameters
 
 TOOLKIT = "sagemaker-inference"
 MMS = "multi-model-server"
@@ -117,7 +116,15 @@ def start_model_server(run: Path, log_configuration: Path, handler_service: str)
     model_server._retrieve_mms_server_process = lambda: psutil.Process(
         int((run / PID_FILE).read_text())
     )
+    install = model_server._install_requirements
+    model_server._install_requirements = lambda: _beside(model_server.REQUIREMENTS_PATH, install)
     model_server.start_model_server(handler_service=handler_service)
+
+
+def _beside(file: str, install: Callable[[], None]) -> None:
+    """Run pip where the requirements are: a ./package of theirs is beside them."""
+    with contextlib.chdir(Path(file).parent):
+        install()
 
 
 def check_launcher() -> None:
@@ -129,12 +136,12 @@ def check_launcher() -> None:
     source = _launcher().read_text()
     java = r'"-Dmodel_server_home=.*cmd\.extend\(arg_list\)'
     in_order = java + r'.*"-cp".*"com\.amazonaws\.ml\.mms\.ModelServer"'
-    _expect(
+    expect(
         re.search(in_order, source, re.DOTALL) is not None,
         MMS,
         "its launcher does not put vmargs between its own home and its own main class",
     )
-    _expect(f'"{PID_FILE}"' in source, MMS, f"its launcher does not write {PID_FILE}")
+    expect(f'"{PID_FILE}"' in source, MMS, f"its launcher does not write {PID_FILE}")
 
 
 def check_model_server(module: Any) -> None:
@@ -143,12 +150,13 @@ def check_model_server(module: Any) -> None:
     Raises:
         UpstreamChanged: it is not as it was.
     """
-    for name in ("MMS_CONFIG_FILE", "DEFAULT_MMS_LOG_FILE"):
-        _expect(
+    for name in ("MMS_CONFIG_FILE", "DEFAULT_MMS_LOG_FILE", "REQUIREMENTS_PATH"):
+        expect(
             isinstance(getattr(module, name, None), str), TOOLKIT, f"model_server.{name} is no path"
         )
-    _expect_parameters(module, "_retrieve_mms_server_process", [], TOOLKIT)
-    _expect_parameters(module, "start_model_server", ["handler_service"], TOOLKIT)
+    expect_parameters(module, "_retrieve_mms_server_process", [], TOOLKIT)
+    expect_parameters(module, "_install_requirements", [], TOOLKIT)
+    expect_parameters(module, "start_model_server", ["handler_service"], TOOLKIT)
 
 
 # --- in a worker
@@ -163,7 +171,7 @@ def check_transformer(transformer: Any) -> None:
     from sagemaker_inference.transformer import Transformer
 
     for name in ("_context", "_input_fn", "_predict_fn", "_output_fn", "_transform_fn"):
-        _expect(hasattr(transformer, name), TOOLKIT, f"Transformer has no {name}")
+        expect(hasattr(transformer, name), TOOLKIT, f"Transformer has no {name}")
     for name, parameters in (
         ("transform", ["self", "data", "context"]),
         ("handle_error", ["context", "inference_exception", "trace"]),
@@ -173,7 +181,7 @@ def check_transformer(transformer: Any) -> None:
             ["self", "model", "input_data", "content_type", "accept", "context"],
         ),
     ):
-        _expect_parameters(Transformer, name, parameters, TOOLKIT)
+        expect_parameters(Transformer, name, parameters, TOOLKIT)
     _utf8_types()
 
 
@@ -203,7 +211,7 @@ def _utf8_types() -> list[str]:
     from sagemaker_inference import content_types
 
     types = getattr(content_types, "UTF8_TYPES", None)
-    _expect(isinstance(types, list), TOOLKIT, "content_types.UTF8_TYPES is no list")
+    expect(isinstance(types, list), TOOLKIT, "content_types.UTF8_TYPES is no list")
     assert types is not None
     return types
 
@@ -267,7 +275,7 @@ def codeartifact_index() -> str:
     warnings.filterwarnings("ignore", "pkg_resources is deprecated")  # setuptools is pinned
     from sagemaker_inference import model_server
 
-    _expect_parameters(model_server, "_get_codeartifact_index", [], TOOLKIT)
+    expect_parameters(model_server, "_get_codeartifact_index", [], TOOLKIT)
     return model_server._get_codeartifact_index()
 
 
@@ -279,22 +287,3 @@ def _launcher() -> Path:
     if spec is None or spec.origin is None:
         raise ServerFailed("Python package mms is missing; install requirements.txt")
     return Path(spec.origin).with_name("model_server.py")
-
-
-def _expect_parameters(owner: Any, name: str, parameters: list[str], package: str) -> None:
-    function = getattr(owner, name, None)
-    actual = list(inspect.signature(function).parameters) if callable(function) else None
-    where = f"{getattr(owner, '__name__', owner)}.{name}"
-    _expect(actual is not None, package, f"there is no function {where}")
-    _expect(
-        actual == parameters, package, f"{where} takes {actual}, where {parameters} are expected"
-    )
-
-
-def _expect(fits: bool, package: str, difference: str) -> None:
-    if not fits:
-        version = importlib.metadata.version(package)
-        raise UpstreamChanged(
-            f"{package} {version} is not the one that this server was written for: {difference}; "
-            "install requirements.txt"
-        )

@@ -8,10 +8,10 @@ from support.stand_in import TEXT, Upload, invoke_text, status_over_http_1_0
 from support.wheels import write_wheel
 
 
-def test_requirements_are_installed_beside_the_server(start, model_dir, tmp_path):
-    wheel = write_wheel(tmp_path, "extra")
+def test_requirements_are_installed_beside_the_server(start, model_dir):
     (model_dir / "code").mkdir()
-    (model_dir / "code" / "requirements.txt").write_text(f"{wheel}\n")
+    wheel = write_wheel(model_dir / "code", "extra")
+    (model_dir / "code" / "requirements.txt").write_text(f"./{wheel.name}\n")
     with start(model_dir, PIP_NO_INDEX="1") as server:
         assert list(server.tmp.glob("unet-*/packages/**/extra.py"))
 

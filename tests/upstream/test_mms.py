@@ -84,8 +84,8 @@ def test_the_launcher_fits():
 @pytest.mark.parametrize(
     ("old", "new", "difference"),
     [
-        ("cmd.extend(arg_list)", "pass", "does not put vmargs before"),
-        ('"com.amazonaws.ml.mms.ModelServer"', '"org.Server"', "does not put vmargs before"),
+        ("cmd.extend(arg_list)", "pass", "does not put vmargs between"),
+        ('"com.amazonaws.ml.mms.ModelServer"', '"org.Server"', "does not put vmargs between"),
         (upstream.PID_FILE, ".other.pid", "does not write .model_server.pid"),
     ],
 )
