@@ -11,7 +11,7 @@ import click
 import keras
 
 from models.lib import distillation, sections, synthetic
-from models.lib.augmentation import Crops, Plan, Section, entropy, line_weights
+from models.lib.augmentation import Crops, Plan, Section, border_weights, entropy
 from models.lib.run import DEAD_LOSS, Run
 from models.lib.sections import Pair
 from segmentation.networks import unet
@@ -149,7 +149,7 @@ def synthetic_pairs(count: int) -> list[Pair]:
 
 
 def weighted(pairs: list[Pair]) -> list[Section]:
-    return [Section(image, label, line_weights(label)) for image, label in pairs]
+    return [Section(image, label, border_weights(label)) for image, label in pairs]
 
 
 def compile_model(plan: Training) -> keras.Model:

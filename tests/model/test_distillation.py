@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from models.lib import synthetic
-from models.lib.augmentation import VIEWS, Crops, Plan, Section, line_weights
+from models.lib.augmentation import VIEWS, Crops, Plan, Section, border_weights
 from models.lib.distillation import Teachers, mean_weights
 from models.train import main
 from segmentation.networks import unet
@@ -71,7 +71,7 @@ def test_targets_are_the_mean_of_labels_and_teacher():
 
 def test_weights_turn_with_their_crops():
     picture, label = synthetic.section(1, (96, 96))
-    section = Section(picture, label, line_weights(label))
+    section = Section(picture, label, border_weights(label))
     crops = Crops([section], [], Plan(1, 4, 64, seed=1), lambda images: images)
     images, targets, weights = crops[0]
     cells = 2 * targets - images > 0.5
@@ -122,7 +122,7 @@ def test_training_starts_from_the_weights_and_learns_from_the_teachers(folders, 
     for stayed, weight in zip(student.trainable_weights, start.trainable_weights, strict=True):
         np.testing.assert_allclose(stayed, weight, atol=1e-6)
     picture, label = synthetic.section(5, (64, 64))
-    section = Section(picture, label, line_weights(label))
+    section = Section(picture, label, border_weights(label))
     crops = Crops([section], [], Plan(3, 2, 64, seed=7), Teachers(folders))
     crops.on_epoch_end()  # as Keras does before the first one
     losses = [_loss(start, *crops[index]) for index in range(3)]

@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from models.lib import scores, synthetic
-from models.lib.augmentation import Crops, Plan, Section, entropy, line_weights
+from models.lib.augmentation import Crops, Plan, Section, border_weights, entropy
 from models.lib.sections import positions
 from segmentation.answers import Mask
 from segmentation.images import from_array
@@ -100,14 +100,13 @@ def test_positions_beyond_the_end():
         positions("3", 3)
 
 
-def test_weights_are_highest_in_the_middle_of_membranes():
+def test_border_weights_are_highest_between_cells():
     label = np.full((40, 40), 255, np.uint8)
-    label[:, 10] = 0  # thin
-    label[:, 25:34] = 0  # wide
-    weights = line_weights(label)
-    assert weights[20, 10] == pytest.approx(9)
-    assert weights[20, 29] == pytest.approx(9)
-    assert weights[20, 25] < 1.5
+    label[:, 10:12] = 0  # thin
+    label[:, 25:40] = 0  # wide, and no cell behind it
+    weights = border_weights(label)
+    assert weights[20, 10] > 6
+    assert weights[20, 35] == pytest.approx(1)
     assert (weights[label == 255] == 1).all()
 
 
@@ -119,7 +118,7 @@ def test_entropy_of_balanced_classes():
 
 def test_crops_depend_on_seed_epoch_and_index_alone():
     image, label = synthetic.section(1, (128, 128))
-    section = Section(image, label, line_weights(label))
+    section = Section(image, label, border_weights(label))
     crops = [Crops([section], [], Plan(3, 2, 64, seed)) for seed in (1, 1, 2)]
     images, labels, weights = crops[0][2]
     assert images.shape == labels.shape == (2, 64, 64, 1)
