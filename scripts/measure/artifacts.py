@@ -3,7 +3,6 @@
 
 import contextlib
 import logging
-import re
 import sys
 import textwrap
 from dataclasses import replace
@@ -16,6 +15,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from lib.pages import show
 from models.lib.inspection import Inspection, inspect
 from segmentation import artifacts
 from segmentation.errors import SegmentationError
@@ -25,7 +25,6 @@ from segmentation.networks.form import Form
 EXPECTED = "expected.npz"
 EXACT = 2e-3  # in float32
 LENGTH = 120  # of a reason, in characters
-BEGIN, END = "<!-- of scripts/measure/artifacts.py -->", "<!-- to here -->"
 HEAD = "| artifact | kind | answers as its maker | said or assumed |\n|---|---|---|---|"
 # what the log says at length
 SHORT = {
@@ -60,14 +59,7 @@ def main(folder: Path, write: Path | None) -> None:
     refused = sum("refused" in row for row in rows)
     count = f"Of {len(rows)} artifacts, {exact} answer exactly as their makers do, and {refused} "
     table = "\n".join([count + "are refused.\n", HEAD, *rows])
-    if not write:
-        click.echo(table)
-        return
-    page = write.read_text()
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    if not pattern.search(page):
-        raise click.ClickException(f"{write} has no marks {BEGIN} and {END}")
-    write.write_text(pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", page))
+    show(table, "scripts/measure/artifacts.py", write)
 
 
 def row_of(directory: Path) -> str:

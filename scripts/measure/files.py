@@ -19,6 +19,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from lib.pages import show
 from segmentation import depth
 from segmentation.errors import SegmentationError
 from segmentation.testing import Answer, Client
@@ -32,7 +33,6 @@ EXACT, LOSSY = 2e-4, 0.03
 BLURRED = re.compile(r"\.jpe?g$|jpeg_|\.webp$|\.avif$|webp_")
 LENGTH = 150  # of a reason, in characters
 MAX_PIXELS = 10**9
-BEGIN, END = "<!-- of scripts/measure/files.py -->", "<!-- to here -->"
 HEAD = "| file | read | as | said or assumed |\n|---|---|---|---|"
 OTHERS = {".npz", ".md"}
 # what only the sender can know
@@ -70,14 +70,7 @@ def main(folder: Path, write: Path | None) -> None:
     logging.disable(logging.CRITICAL)
     rows = list(_rows(folder))
     table = _table(rows)
-    if not write:
-        click.echo(table)
-    else:
-        page = write.read_text()
-        pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-        if not pattern.search(page):
-            raise click.ClickException(f"{write} has no marks {BEGIN} and {END}")
-        write.write_text(pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", page))
+    show(table, "scripts/measure/files.py", write)
     wrong = [row.name for row in rows if row.right is False]
     if wrong:
         raise click.ClickException(f"{len(wrong)} are not read right: {', '.join(wrong)}")

@@ -2,7 +2,6 @@
 """Train networks on numbers of all kinds, and count which the server tells from 0–1: a table."""
 
 import logging
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,10 +13,10 @@ import click
 import numpy as np
 from tqdm import tqdm
 
+from lib.pages import show
 from models.lib import synthetic
 from segmentation.networks.conversion.load import of_keras
 
-BEGIN, END = "<!-- of scripts/measure/training.py -->", "<!-- to there -->"
 SIDE, SECTIONS, BATCH, RATE, FILTERS = 96, 8, 4, 3e-3, 16
 Array = np.ndarray
 
@@ -95,14 +94,7 @@ def main(count: int, steps: int, write: Path | None) -> None:
     ]
     sentence = f"Of small networks after {steps} steps on synthetic sections, these are refused:"
     table = "\n".join([sentence, "", head, *rows])
-    if not write:
-        click.echo(table)
-        return
-    page = write.read_text()
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    if not pattern.search(page):
-        raise click.ClickException(f"{write} has no marks {BEGIN} and {END}")
-    write.write_text(pattern.sub(lambda _: f"{BEGIN}\n{table}\n{END}", page))
+    show(table, "scripts/measure/training.py", write)
 
 
 def _all(count: int) -> Iterator[tuple[str, str, int]]:
