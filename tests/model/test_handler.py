@@ -437,6 +437,8 @@ def test_a_request_is_one_line_of_json(client, caplog):
     [line] = lines(caplog)
     times = {name: line.pop(name) for name in ("decode_ms", "predict_ms", "encode_ms")}
     assert all(value >= 0 for value in times.values())
+    [assumed] = line.pop("assumed")  # nothing tells what this model was trained on
+    assert "nothing says whether it was trained on these" in assumed
     assert line == {
         "request_id": "request-1",
         "model": "model",
