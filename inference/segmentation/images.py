@@ -78,7 +78,8 @@ class Images(ArrayLike):
         pixels = self.pixels
         if wanted is not None:
             if pixels.dtype.kind == "f":
-                depth.check_finite(pixels.min(), pixels.max())
+                with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
+                    depth.check_finite(*np.float32((pixels.min(), pixels.max())))
             told = EIGHT_BITS if self.text else self._settled  # a range says nothing of opacity
             images = replace(self, clips=True, opaque=told.highest)
             fixed = wanted.fixed

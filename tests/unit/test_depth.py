@@ -166,6 +166,12 @@ def test_nan_has_no_place_in_any_range():
         intensities(np.array([[0, np.nan]], np.float32), "0:1")
 
 
+@pytest.mark.parametrize("range_", ["0:1", "1%:99%", "50%:1e38"])
+def test_what_float32_cannot_hold_has_no_place_in_any_range(range_):
+    with pytest.raises(RequestError, match="a number beyond 32 bits"):
+        intensities(np.array([[0, 1e300]], np.float64), range_)
+
+
 @pytest.mark.parametrize(
     ("numbers", "expected", "assumed"),
     [
