@@ -156,9 +156,21 @@ def test_what_looks_at_channels_alone(norm):
     assert of_keras(straight(same(4), norm, same())).geometry == Geometry(1, 2)
 
 
-def test_an_operation_that_is_not_known():
+def test_a_sum_over_channels_looks_no_further():
     einsum = L.EinsumDense("nhwc,cd->nhwd", (None, None, 2))
-    assert of_keras(straight(same(4), einsum)).geometry == Geometry(1, None)
+    assert of_keras(straight(same(4), einsum)).geometry == Geometry(1, 1)
+
+
+class Mixing(tf.Module):
+    """Mixes the rows of images of one size."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, 16, 16, 1), tf.float32)])
+    def __call__(self, images):
+        return tf.sigmoid(tf.einsum("nhwc,hk->nkwc", images, tf.ones((16, 16)) / 16))
+
+
+def test_an_operation_that_is_not_known(tmp_path):
+    assert of_module(Mixing(), tmp_path).geometry.reach is None
 
 
 class Rearranged(tf.Module):

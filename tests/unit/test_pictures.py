@@ -179,7 +179,7 @@ def test_memory_of_a_png_of_16_bits_that_is_cut_is_free_again(encode):
         for _ in range(40):
             with pytest.raises(RequestError, match="cannot be decoded"):
                 images_of(body[: len(body) * 9 // 10])
-    assert growth.bytes < 10 * noise[0].nbytes
+    assert growth.bytes < 20 * noise[0].nbytes  # of 40
 
 
 def test_memory_of_a_png_in_a_tiff_is_free_again():
@@ -192,7 +192,7 @@ def test_memory_of_a_png_in_a_tiff_is_free_again():
         for _ in range(40):
             with pytest.raises(RequestError, match="cannot be decoded"):
                 images_of(body)
-    assert growth.bytes < 10 * noise.nbytes
+    assert growth.bytes < 20 * noise.nbytes
 
 
 def test_an_animation_in_colour():
