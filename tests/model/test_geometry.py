@@ -161,18 +161,6 @@ def test_a_sum_over_channels_looks_no_further():
     assert of_keras(straight(same(4), einsum)).geometry == Geometry(1, 1)
 
 
-class Mixing(tf.Module):
-    """Mixes the rows of images of one size."""
-
-    @tf.function(input_signature=[tf.TensorSpec((None, 16, 16, 1), tf.float32)])
-    def __call__(self, images):
-        return tf.sigmoid(tf.einsum("nhwc,hk->nkwc", images, tf.ones((16, 16)) / 16))
-
-
-def test_an_operation_that_is_not_known(tmp_path):
-    assert of_module(Mixing(), tmp_path).geometry.reach is None
-
-
 class Rearranged(tf.Module):
     """A convolution of blocks of 2×2 pixels."""
 
