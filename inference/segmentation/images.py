@@ -79,7 +79,7 @@ class Images(ArrayLike):
         if wanted is not None:
             if pixels.dtype.kind == "f":
                 with np.errstate(over="ignore"):  # of float64, which is then found to be infinite
-                    depth.check_finite(*np.float32((pixels.min(), pixels.max())))
+                    depth.check_finite(np.float32(pixels.min()), np.float32(pixels.max()))
             told = EIGHT_BITS if self.text else self._settled  # a range says nothing of opacity
             images = replace(self, clips=True, opaque=told.highest)
             fixed = wanted.fixed
