@@ -282,7 +282,8 @@ def check_finite(low: Any, high: Any) -> None:
     if not (np.isfinite(low) and np.isfinite(high)):
         raise RequestError(
             f"values go from {low:g} to {high:g}: there is NaN or infinity among them, "
-            "or a number beyond 32 bits, which is no intensity; replace it, for example with numpy.nan_to_num"
+            "or a number beyond 32 bits, which is no intensity; replace it, for example with "
+            "numpy.nan_to_num"
         )
 
 
