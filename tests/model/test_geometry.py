@@ -161,6 +161,18 @@ def test_a_sum_over_channels_looks_no_further():
     assert of_keras(straight(same(4), einsum)).geometry == Geometry(1, 1)
 
 
+class Rolled(tf.Module):
+    """Pixels that leave on the right come in on the left."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def __call__(self, images):
+        return tf.sigmoid(tf.roll(images, 1, 2))
+
+
+def test_an_operation_that_is_not_known(tmp_path):
+    assert of_module(Rolled(), tmp_path).geometry == Geometry(1, None)
+
+
 class Rearranged(tf.Module):
     """A convolution of blocks of 2×2 pixels."""
 
