@@ -299,6 +299,31 @@ def test_what_the_server_advises_is_a_button(server, show, sample):
     screen.count(len(table(server, bodies.png(gray.astype(np.uint16) * 16), range=4095)))
 
 
+def test_what_a_person_does_while_the_server_works(server, show, sample):
+    body = bodies.png(crop(sample))
+    screen = show(server.url)
+    screen.choose(body, "cells.png", PNG)
+    screen.page.click("#objects summary")
+    screen.move("#threshold", 0.6)
+    held = []
+    screen.page.route("**/invocations?*", lambda route: held.append(route))
+    screen.page.click("details:has(#range) summary")
+    with screen.page.expect_request("**/invocations?*"):
+        screen.page.check("#augment")  # asks again, while the objects of before are to be counted
+    assert screen.text("#count") == "–"
+    screen.page.wait_for_timeout(400)
+    screen.page.click("#columns button:text('area')")
+    screen.move("#threshold", 0.3)
+    screen.page.fill("#minimum", "2")
+    screen.page.fill("#minimum", "1")
+    screen.page.click("[data-zoom=fit]")
+    for route in held:
+        route.continue_()
+    screen.page.unroute_all()
+    screen.wait()
+    screen.count(len(table(server, body, augment=8)))
+
+
 def test_a_telephone(server, chromium, sample):
     phone = {"viewport": {"width": 360, "height": 740}, "is_mobile": True, "has_touch": True}
     for show in screens(chromium, **phone, color_scheme="dark"):

@@ -131,4 +131,5 @@ def screens(browser: Any, **context: Any) -> Iterator[Any]:
             return shown[-1]
 
         yield show
-        assert [screen.errors for screen in shown] == [[] for _ in shown]
+        wrong = [error for screen in shown for error in screen.errors]
+        assert not wrong, wrong
