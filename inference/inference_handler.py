@@ -34,9 +34,10 @@ from segmentation.wire.encoding import encode, output_of
 from segmentation.wire.media_types import JSON, NPY, PNG
 from segmentation.wire.options import Options
 from served_models import ServedModels, is_called
+from serving import progress
 from serving.clients import has_gone
 from serving.contract import FORM_HEADER, QUERY_HEADER
-from serving.headers import CUSTOM_ATTRIBUTES, header
+from serving.headers import CUSTOM_ATTRIBUTES, INFERENCE_ID, header
 from serving.settings import MEGABYTE, Settings
 
 logger = logging.getLogger(__name__)
@@ -96,7 +97,9 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         images = images.for_channels(network.channels, wanted.channels)
         kind = ANSWERS[wanted.output or output_of(self._accept(context))]
         answer = kind.wanted(wanted.threshold, spec, network.classes, wanted.minimum)
-        return predict(segmenter, images, answer, wanted.augment, deadline=self._deadline(context))
+        deadline = self._deadline(context)
+        with progress.told(header(context, INFERENCE_ID)) as progressed:
+            return predict(segmenter, images, answer, wanted.augment, progressed, deadline)
 
     def default_output_fn(self, prediction: Any, accept: str, context: Any = None) -> Any:
         """answer -> bytes and their media type, in the format that the client likes best.

@@ -17,6 +17,7 @@ CLIENT_GONE = 499  # the status, in the log, of what was not computed because no
 MULTI_MODEL = "SAGEMAKER_MULTI_MODEL"  # SageMaker sets it to "true"
 LOAD_ERRORS = "UNET_LOAD_ERRORS"  # the folder of files with reasons why models were not loaded
 GONE = "UNET_GONE"  # the folder of files named by the requests whose clients have gone
+PROGRESS = "UNET_PROGRESS"  # the folder of files that tell how many tiles of a request are done
 
 # Java's system properties
 DRAIN_SECONDS = "unet.drainSeconds"

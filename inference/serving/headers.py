@@ -4,6 +4,8 @@ from typing import Any
 
 # https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_runtime_InvokeEndpoint.html
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
+# what a client calls its request, see ``progress``
+INFERENCE_ID = "x-amzn-sagemaker-inference-id"
 ANSWER = "x-unet-answer"  # of an answer: JSON of what a prediction's ``description`` says
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from segmentation import machine
 from serving import addresses, contract, foreign, upstream
+from serving.facts import Facts
 from serving.settings import MEGABYTE, MODEL_DIR, Settings
 
 # OpenVINO is told by the server; TensorFlow knows nothing of cgroups' quotas, nor reads the first,
@@ -24,51 +25,6 @@ REQUEST_SHARE = 0.9  # of it, that a request may take: the worker lives on
 TWO_WORKERS_MEMORY = 2 << 30  # bytes: the least with which two workers are started by default
 # where SageMaker puts the model: in its folder "model"
 BASE_DIR = "/opt/ml"
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What the machine and the installation are like.
-
-    Attributes:
-        cpus: how many the server may use.
-        memory: free bytes.
-        gpu: whether the kernel shows a GPU.
-        inference: the folder of ``handler_service.py``.
-        run: the folder for whatever this server writes.
-        scripts: the folder of the program ``multi-model-server``.
-        packages: the folder, below ``run``, that pip installs modules into.
-        frontend: MMS's own jar.
-    """
-
-    cpus: int
-    memory: int
-    gpu: bool
-    inference: Path
-    run: Path
-    scripts: Path
-    packages: Path
-    frontend: Path
-
-    @property
-    def mms(self) -> Path:
-        """The folder of the extension of MMS."""
-        return self.inference / "mms"
-
-    @property
-    def load_errors(self) -> Path:
-        """The folder in which workers write down why a model cannot be loaded."""
-        return self.run / "load-errors"
-
-    @property
-    def gone(self) -> Path:
-        """The folder in which Java tells workers that the client of a request has gone."""
-        return self.run / "gone"
-
-    @property
-    def java_arguments(self) -> Path:
-        """The file of Java's arguments."""
-        return self.run / "java.args"
 
 
 @dataclass(frozen=True)
@@ -212,6 +168,7 @@ def _overrides(settings: Settings, variables: Mapping[str, str], facts: Facts) -
         ),
         contract.LOAD_ERRORS: str(facts.load_errors),
         contract.GONE: str(facts.gone),
+        contract.PROGRESS: str(facts.progress),
         contract.MULTI_MODEL: "true" if settings.multi_model else "false",
         # ours is WorkerWatch.java's, which is not one of loading
         "MMS_DEFAULT_RESPONSE_TIMEOUT_SECONDS": str(NO_TIMEOUT),

@@ -13,7 +13,7 @@ from dataclasses import Field, dataclass, field, fields
 from typing import Any
 
 from segmentation.errors import SettingsError
-from serving.contract import GONE, LOAD_ERRORS
+from serving.contract import GONE, LOAD_ERRORS, PROGRESS
 
 MEGABYTE = 1024 * 1024  # the unit of SageMaker's payload limits
 MODEL_DIR = "UNET_MODEL_DIR"  # a folder with a model; ``launch.plan`` reads it
@@ -194,8 +194,9 @@ def _variable_of(setting: Field) -> Variable:
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {MODEL_DIR, *_NAMES.values()}
     for name in sorted(environment):
-        # the server itself sets these two, for its processes: they are no names to suggest
-        if name.startswith("UNET_") and name not in known and name not in (GONE, LOAD_ERRORS):
+        # the server itself sets these, for its processes: they are no names to suggest
+        own = name in (GONE, LOAD_ERRORS, PROGRESS)
+        if name.startswith("UNET_") and name not in known and not own:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"
             raise SettingsError(f"{name} is no setting of this server; {hint}")

@@ -27,7 +27,8 @@ import psutil
 from segmentation.machine import available_cpus, available_memory, shows_gpu
 from serving import contract, environment, load_errors, privileges, upstream
 from serving.errors import ServerFailed
-from serving.launch import Facts, Launch, argument_file, model_folder, plan
+from serving.facts import Facts
+from serving.launch import Launch, argument_file, model_folder, plan
 from serving.restarts import MOST, SECONDS, Restarts, in_words
 from serving.settings import Settings
 from serving.temporary import run_folder
@@ -120,8 +121,8 @@ def _prepare(launch: Launch, facts: Facts) -> None:
     if launch.model_dir and launch.model_link:
         launch.model_link.parent.mkdir()
         launch.model_link.symlink_to(launch.model_dir.absolute())
-    facts.load_errors.mkdir()
-    facts.gone.mkdir()
+    for folder in facts.messages:
+        folder.mkdir()
     facts.java_arguments.write_bytes(os.fsencode(argument_file(launch.java_arguments)))
 
 
@@ -252,8 +253,9 @@ def _forget(facts: Facts) -> None:
     for path in facts.run.iterdir():
         if path.name == upstream.PID_FILE or path.is_socket() or path.is_fifo():
             path.unlink()
-    for path in (*facts.load_errors.iterdir(), *facts.gone.iterdir()):
-        path.unlink()
+    for folder in facts.messages:
+        for path in folder.iterdir():
+            path.unlink()
 
 
 def _run_toolkit(facts: Facts, environment: Mapping[str, str]) -> NoReturn:

@@ -131,7 +131,7 @@ def test_progress_is_told():
     probabilities(
         segmenter, picture(32, 32), progress=lambda done, total: calls.append((done, total))
     )
-    assert calls == [(3, 4), (4, 4)]
+    assert calls == [(0, 4), (3, 4), (4, 4)]
 
 
 def test_an_answer_is_made_of_every_tile():
@@ -193,7 +193,7 @@ def test_what_takes_too_long_is_given_up_at_the_next_tile():
             progress=lambda *tiles: done.append(tiles),
             deadline=Deadline(-1.0, limit=60.0),
         )
-    assert done == [(1, 4)]
+    assert done == [(0, 4), (1, 4)]
 
 
 def test_an_answer_for_another_number_of_classes_is_refused():

@@ -4,11 +4,13 @@ import json
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import playwright
 import pytest
+import requests
 import tifffile
 
 from lib.browser import browser
@@ -52,6 +54,17 @@ def model_fn(model_dir):
 def predict_fn(images, model):
     return np.asarray(images) > 100
 """
+SLOW = """
+import time
+import numpy as np
+
+def model_fn(model_dir):
+    def run(images):
+        time.sleep(0.3)
+        return np.asarray(images, np.float32)
+    return run
+"""
+SLOW_TILE = 32
 CLASSES = [
     {"name": "dark", "color": "#000000"},
     {"name": "gray", "color": "#00ff00"},
@@ -94,6 +107,17 @@ def many(tmp_path_factory):
             entries = {"classes": CLASSES, "multilabel": name == "overlapping"}
             (folder / name / "model.json").write_text(json.dumps(entries))
             assert server.load(name, folder / name).ok
+        yield server
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory):
+    """A server that takes its time for each tile."""
+    folder = tmp_path_factory.mktemp("slow")
+    (folder / "code").mkdir()
+    (folder / "code" / "inference.py").write_text(SLOW)
+    tiles = {"UNET_TILE_SIZE": SLOW_TILE, "UNET_TILE_OVERLAP": 0, "UNET_BATCH_SIZE": 1}
+    with serve(folder, **{name: str(value) for name, value in tiles.items()}) as server:
         yield server
 
 
@@ -297,6 +321,34 @@ def test_what_the_server_advises_is_a_button(server, show, sample):
     assert "as of a 12-bit camera" in screen.text("#warning")
     screen.page.click("#warning button:text('Send it with range=4095')")
     screen.count(len(table(server, bodies.png(gray.astype(np.uint16) * 16), range=4095)))
+
+
+def test_long_work_shows_the_tiles_that_are_done(slow, show, sample):
+    body = bodies.png(crop(sample))
+    screen = show(slow.url)
+    screen.page.set_input_files("#file", {"name": "a.png", "mimeType": PNG, "buffer": body})
+    screen.page.wait_for_selector("#elapsed:text-matches('[1-8] of 9 tiles')")
+    assert 0 < screen.page.locator("#progress").evaluate("(bar) => bar.value") < 1
+    screen.wait()
+    screen.count(len(table(slow, body)))
+
+
+def test_a_client_may_ask_how_many_tiles_are_done(slow, sample):
+    url = f"{slow.url}/progress/mine"
+    with ThreadPoolExecutor() as pool:
+        headers = {"X-Amzn-SageMaker-Inference-Id": "mine"}
+        asked = pool.submit(slow.invoke, bodies.png(crop(sample)), headers=headers)
+        told = []
+        while not asked.done():
+            answer = requests.get(url, timeout=PATIENCE)
+            if answer.status_code == 200:
+                told.append(tuple(answer.json().values()))
+        assert asked.result().ok
+    assert {tiles for _, tiles in told} == {9}
+    done = [done for done, _ in told]
+    assert done == sorted(done)
+    assert len(set(done)) > 3
+    assert requests.get(url, timeout=PATIENCE).status_code == 204
 
 
 def test_what_a_person_does_while_the_server_works(server, show, sample):

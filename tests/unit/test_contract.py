@@ -9,7 +9,7 @@ import pytest
 
 from segmentation import artifacts
 from segmentation.errors import ModelError
-from serving import contract, load_errors, settings
+from serving import contract, headers, load_errors, settings
 from serving.launch import log4j_level
 
 VECTOR = json.loads(Path(__file__).with_name("contract.json").read_text())
@@ -24,6 +24,8 @@ NAMES = [
     (contract.MULTI_MODEL, "variable", "multi_model"),
     (contract.LOAD_ERRORS, "variable", "load_errors"),
     (contract.GONE, "variable", "gone"),
+    (contract.PROGRESS, "variable", "progress"),
+    (headers.INFERENCE_ID, "header", "inference_id"),
     (contract.DRAIN_SECONDS, "property", "drain_seconds"),
     (contract.PORT, "property", "port"),
     (contract.TIMEOUT_SECONDS, "property", "timeout_seconds"),

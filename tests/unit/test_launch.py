@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from segmentation.errors import SettingsError
-from serving.launch import THREADS, Facts, argument_file, log4j_level, plan
+from serving.facts import Facts
+from serving.launch import THREADS, argument_file, log4j_level, plan
 from serving.settings import MODEL_DIR, Settings
 
 FACTS = Facts(

@@ -36,8 +36,8 @@ def predict(
         images: with as many channels as the network takes, their axes settled.
         answer: what to make of the probabilities of each tile.
         augment: 8 averages over the flips and quarter turns of each tile, 1 does not.
-        progress: is called with (tiles done, tiles in all) after each batch; by default a line of
-            the log tells of requests that take long.
+        progress: is called with (tiles done, tiles in all) before the first batch and after each.
+            Lines of the log tell of requests that take long.
         deadline: when it is given up; None: never.
 
     Returns:
@@ -56,7 +56,7 @@ def predict(
         )
     try:
         return _predict(
-            segmenter, images, answer, augment, progress or _LogProgress(), deadline or Deadline()
+            segmenter, images, answer, augment, _LogProgress(progress), deadline or Deadline()
         )
     except MemoryError as exc:
         count, height, width, _ = images.batch.shape
@@ -88,6 +88,7 @@ def _predict(
     functions = preprocessing.fitted(images)
     images = images if images.as_given else images.noting(segmenter.remark)
     values, done = None, 0
+    progress(done, len(tiles))
     for batch in batches:
         cuts = np.stack([tile.cut_from(pixels) for tile in batch])  # (n, h, w, C), as stored
         intensities = images.intensities(cuts)  # (n, h, w, C) float32, 0–1
@@ -110,10 +111,13 @@ def _predict(
 class _LogProgress:
     """Logs the tiles done of all, every few seconds; nothing for a request that is quick."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: Progress | None = None) -> None:
         self._last = time.monotonic()
+        self._beside = beside
 
     def __call__(self, done: int, total: int) -> None:
+        if self._beside:
+            self._beside(done, total)
         now = time.monotonic()
         if now - self._last >= LOG_SECONDS:
             self._last = now

@@ -25,7 +25,7 @@ final class AccessLog {
     void write(PendingRequest request, FullHttpResponse response) {
         boolean logged = response.headers().contains(Contract.LOGGED_HEADER);
         response.headers().remove(Contract.LOGGED_HEADER);
-        if (logged || PROBES.contains(request.uri())) {
+        if (logged || PROBES.contains(request.uri()) || request.route() == Route.PROGRESS) {
             return;
         }
         String line = line(request, response);

@@ -7,10 +7,12 @@ final class Contract {
 
     static final String LOGGED_HEADER = "x-unet-logged";
     static final String REQUEST_ID_HEADER = "x-request-id";
+    static final String INFERENCE_ID_HEADER = "x-amzn-sagemaker-inference-id";
     static final String QUERY_HEADER = "x-unet-query";
     static final String FORM_HEADER = "x-unet-content-type";
     static final String MULTI_MODEL_VARIABLE = "SAGEMAKER_MULTI_MODEL";
     static final String LOAD_ERRORS_VARIABLE = "UNET_LOAD_ERRORS";
+    static final String PROGRESS_VARIABLE = "UNET_PROGRESS";
     static final String GONE_VARIABLE = "UNET_GONE";
     static final String DRAIN_SECONDS_PROPERTY = "unet.drainSeconds";
     static final String IDLE_SECONDS_PROPERTY = "unet.idleSeconds";

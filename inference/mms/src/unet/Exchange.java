@@ -125,6 +125,8 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
             answer(Origins.preflightAnswer(head, pending.route()));
         } else if (pending.route() == Route.DOCUMENT) {
             answer(shared.documents.answer(pending.target().path(), head));
+        } else if (pending.route() == Route.PROGRESS) {
+            answer(shared.progress.answer(pending.target().segments().get(1)));
         } else {
             FullHttpRequest request =
                     Rewriting.whole(head, body.complete(), pending, shared.models);
@@ -218,6 +220,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         ErrorDetails.addTo(answer);
         shared.origins.addTo(answer, pending.origin());
         shared.log.write(pending, answer);
+        shared.progress.forget(pending.inferenceId());
         closing = closing || shared.drain.hasBegun() || !HttpUtil.isKeepAlive(answer);
         HttpUtil.setKeepAlive(answer, !closing);
         sending.send(answer, this::answerSent);

@@ -12,6 +12,7 @@ final class PendingRequest {
     private final boolean post;
     private final boolean recent;
     private final Optional<String> origin;
+    private final Optional<String> inferenceId;
     private Target target;
     private Route route;
     private Optional<String> modelName = Optional.empty();
@@ -22,6 +23,9 @@ final class PendingRequest {
         post = request.method().name().equals("POST");
         recent = request.protocolVersion().equals(HttpVersion.HTTP_1_1);
         origin = Origins.originOf(request);
+        inferenceId =
+                Optional.ofNullable(request.headers().get(Contract.INFERENCE_ID_HEADER))
+                        .filter(Progress::isId);
     }
 
     private PendingRequest(String line) {
@@ -30,6 +34,7 @@ final class PendingRequest {
         post = false;
         recent = false;
         origin = Optional.empty();
+        inferenceId = Optional.empty();
     }
 
     /** One whose head could not be read. */
@@ -50,6 +55,11 @@ final class PendingRequest {
     /** Where the script is from that sent it; empty: no browser says so. */
     Optional<String> origin() {
         return origin;
+    }
+
+    /** What its client calls an image's; empty: nothing, or what {@link Progress} does not take. */
+    Optional<String> inferenceId() {
+        return route == Route.INVOKE ? inferenceId : Optional.empty();
     }
 
     void asksFor(Target target, Route route) {

@@ -7,6 +7,7 @@ import java.util.Set;
 enum Route {
     DOCUMENT("GET, HEAD"),
     PROBE("GET, HEAD"),
+    PROGRESS("GET, HEAD"),
     INVOKE("POST"),
     MODELS("GET, HEAD, POST"),
     MODEL("GET, HEAD, DELETE");
@@ -59,6 +60,9 @@ enum Route {
                 }
                 return PROBES.contains(first) ? PROBE : models && management ? MODELS : null;
             case 2:
+                if (first.equals("progress") && Progress.isId(segments.get(1))) {
+                    return PROGRESS;
+                }
                 return models && management ? MODEL : null;
             case 3:
                 return models && segments.get(2).equals("invoke") ? INVOKE : null;

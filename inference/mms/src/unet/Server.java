@@ -74,6 +74,7 @@ public final class Server extends ModelServer {
                                 folder(Contract.GONE_VARIABLE),
                                 Waiting.queuesOfMms(),
                                 NettyUtils::getRequestId),
+                        new Progress(folder(Contract.PROGRESS_VARIABLE)),
                         new Unloaded(Waiting.queuesOfMms()),
                         new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         WorkerConnections.watch(this, shared);

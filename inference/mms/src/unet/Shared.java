@@ -14,6 +14,7 @@ final class Shared {
     final Documents documents;
     final Origins origins;
     final Waiting waiting;
+    final Progress progress;
     final Unloaded unloaded;
     final AccessLog log;
 
@@ -29,6 +30,7 @@ final class Shared {
             Documents documents,
             Origins origins,
             Waiting waiting,
+            Progress progress,
             Unloaded unloaded,
             AccessLog log) {
         this.drain = drain;
@@ -42,6 +44,7 @@ final class Shared {
         this.documents = documents;
         this.origins = origins;
         this.waiting = waiting;
+        this.progress = progress;
         this.unloaded = unloaded;
         this.log = log;
     }

@@ -28,6 +28,8 @@ final class ContractTest {
         Check.equal(Vector.name("variable", "load_errors"), Contract.LOAD_ERRORS_VARIABLE);
         Check.equal(Vector.name("property", "drain_seconds"), Contract.DRAIN_SECONDS_PROPERTY);
         Check.equal(Vector.name("variable", "gone"), Contract.GONE_VARIABLE);
+        Check.equal(Vector.name("variable", "progress"), Contract.PROGRESS_VARIABLE);
+        Check.equal(Vector.name("header", "inference_id"), Contract.INFERENCE_ID_HEADER);
         Check.equal(Vector.name("property", "port"), Contract.PORT_PROPERTY);
         Check.equal(
                 Vector.name("property", "timeout_seconds"), Contract.TIMEOUT_SECONDS_PROPERTY);
@@ -43,6 +45,17 @@ final class ContractTest {
         Check.that(files.size() > 0, "there are some");
         for (Map.Entry<String, JsonElement> file : files.entrySet()) {
             Check.equal(file.getValue().getAsString(), LoadReasons.fileName(file.getKey()));
+        }
+    }
+
+    @Test
+    void whatClientsCallTheirRequestsIsAgreedOn() throws IOException {
+        JsonObject ids = Vector.read().getAsJsonObject("inference_ids");
+        for (JsonElement id : ids.getAsJsonArray("taken")) {
+            Check.that(Progress.isId(id.getAsString()), id.toString());
+        }
+        for (JsonElement id : ids.getAsJsonArray("others")) {
+            Check.that(!Progress.isId(id.getAsString()), id.toString());
         }
     }
 

@@ -9,6 +9,7 @@ final class RouteTest {
         Check.equal(Route.INVOKE, route("POST", "/invocations"));
         Check.equal(Route.INVOKE, route("POST", "/invocations/?output=mask"));
         Check.equal(Route.INVOKE, route("POST", "/models/gr%C3%B6%C3%9Fe/invoke"));
+        Check.equal(Route.PROGRESS, route("GET", "/progress/0b1e-4_F"));
         Check.equal(Route.MODELS, route("POST", "/models"));
         Check.equal(Route.MODEL, route("DELETE", "/models/a%3Fb"));
     }
@@ -32,6 +33,11 @@ final class RouteTest {
                     "/predictions/model",
                     "/model/predict",
                     "/api-description",
+                    "/progress",
+                    "/progress/",
+                    "/progress/a.b",
+                    "/progress/..",
+                    "/progress/a%2Fb",
                     "/models//invoke",
                     "/models/a/b",
                     "/models/a/invoke/b"

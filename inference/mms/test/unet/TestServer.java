@@ -20,6 +20,7 @@ final class TestServer {
     private Documents documents = Documents.none();
     private Origins origins = new Origins(Set.of());
     private Waiting waiting = new Waiting(Optional.empty(), List::of, of -> null);
+    private Progress progress = new Progress(Optional.empty());
     private Shared shared;
 
     TestServer(Drain drain) {
@@ -67,6 +68,11 @@ final class TestServer {
         return this;
     }
 
+    TestServer readingProgressFrom(Path folder) {
+        progress = new Progress(Optional.of(folder));
+        return this;
+    }
+
     /** Made at the first call: what is set later changes nothing. */
     Shared shared() {
         if (shared == null) {
@@ -84,6 +90,7 @@ final class TestServer {
                             documents,
                             origins,
                             waiting,
+                            progress,
                             new Unloaded(List::of),
                             new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         }
