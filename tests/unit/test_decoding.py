@@ -387,3 +387,27 @@ def test_an_answer_with_a_palette_holds_its_indices():
     np.testing.assert_array_equal(gray.array(), GRAY)
     with pytest.raises(RequestError, match="which is no PNG"):
         testing.Answer(200, "image/png", b"{}").array()
+
+
+FOREIGN = {
+    "DICOM": bytes(128) + b"DICM",
+    "MRC": bytes(208) + b"MAP ",
+    "NIfTI": bytes(344) + b"n+1\0",
+    "HDF5": b"\x89HDF\r\n\x1a\n",
+    "PBM, PGM, PPM, PAM or PFM": b"P5\n2 2\n255\n0000",
+    "CZI, of Zeiss": b"ZISRAWFILE",
+    "HEIC": b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic",
+    "SVG": b'<?xml version="1.0"?>\n<svg xmlns="x">',
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("content_type", [None, ANY_IMAGE])
+def test_a_file_of_another_kind_is_named(name, content_type):
+    with pytest.raises(RequestError, match=f"it looks like {name}, which is not read; save"):
+        decode(FOREIGN[name], content_type, MAX_PIXELS)
+
+
+def test_gzip_is_told_how_to_be_sent():
+    with pytest.raises(RequestError, match="Content-Encoding: gzip"):
+        decode(b"\x1f\x8b\x08" + bytes(20), ANY_IMAGE, MAX_PIXELS)

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from segmentation import depth
 from segmentation.calibration import Calibration
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
 from segmentation.wire.media_types import TIFF
@@ -254,6 +255,14 @@ def test_slices_within_a_page():
     images = read(written(slices, volumetric=True, tile=(16, 16, 16)))
     np.testing.assert_array_equal(images.pixels, slices)
     assert images.calibration.stack == (("Z", 20),)
+
+
+def test_tiles_of_several_slices_within_a_page():
+    for metadata in (None, {}, {"axes": "ZYX"}):
+        body = written(STACK, volumetric=True, tile=(16, 16, 16), metadata=metadata)
+        images = read(body)
+        assert images.axes == "NHW"
+        np.testing.assert_array_equal(images.pixels, STACK)
 
 
 # --- pages
@@ -780,7 +789,91 @@ def test_signed_samples_whose_white_is_zero_are_refused_until_the_sender_says():
     images = read(written(image, photometric="miniswhite"))
     with pytest.raises(RequestError, match="samples of 16 signed bits"):
         images.with_range()
-    assert "MinIsWhite" in images.assumed[0]
+    images = images.with_range(depth.parse("-32768:32767")).for_channels(1)
+    np.testing.assert_array_equal(images.intensities(images.batch).ravel(), [1, 0])
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i4", "i8", "u4", "u8"])
+@pytest.mark.parametrize("wanted", ["0:100", "0%:100%"])
+def test_the_lower_end_of_a_range_is_white_where_white_is_zero(dtype, wanted):
+    image = np.array([[0, 25, 100]], dtype)
+    images = read(written(image, photometric="miniswhite"))
+    with pytest.raises(RequestError, match="say it with range=0:100"):
+        images.with_range()
+    images = images.with_range(depth.parse(wanted)).for_channels(1)
+    np.testing.assert_allclose(images.intensities(images.batch).ravel(), [1, 0.75, 0], atol=1e-6)
+
+
+def test_differences_of_what_is_not_compressed_are_none():
+    tags = {256: W, 257: H, 258: 8, 259: 1, 262: 1, 277: 1, 278: H, 317: 2}
+    np.testing.assert_array_equal(read(one_strip(tags, GRAY.tobytes())).pixels, GRAY)
+
+
+@pytest.mark.parametrize("compression", [5, 8])
+def test_differences_of_packed_samples_stay_within_their_bits(compression):
+    array = GRAY.astype(np.uint16) * 16
+    steps = np.diff(array.astype(int), axis=1, prepend=0).astype(np.uint16) & 4095
+    packed = imagecodecs.packints_encode(np.pad(steps, ((0, 0), (0, W % 2))), 12)
+    encode = {5: imagecodecs.lzw_encode, 8: imagecodecs.zlib_encode}[compression]
+    wide = np.pad(array, ((0, 0), (0, W % 2)), "edge")
+    tags = {256: wide.shape[1], 257: H, 258: 12, 259: compression, 262: 1, 277: 1, 278: H, 317: 2}
+    np.testing.assert_array_equal(read(one_strip(tags, encode(packed))).pixels[:, :W], array)
+
+
+def one_strip(tags, data):
+    """A TIFF of one page, of tags of one number each."""
+    tags = tags | {273: 8, 279: len(data)}
+    lines = b"".join(struct.pack("<HHII", code, 4, 1, tags[code]) for code in sorted(tags))
+    place = 8 + len(data) + len(data) % 2
+    body = (struct.pack("<2sHI", b"II", 42, place) + data).ljust(place, b"\0")
+    return body + struct.pack("<H", len(tags)) + lines + bytes(4)
+
+
+def test_samples_of_several_kinds_are_refused():
+    one, two = (struct.pack("<HHIHH", 339, 3, *told) for told in ((1, 3, 0), (2, 1, 3)))
+    body = written(np.zeros((4, 5, 2), np.float32)).replace(one, two)
+    with pytest.raises(RequestError, match=r"several kinds in one pixel \(SampleFormat \(1, 3\)\)"):
+        read(body)
+
+
+def test_a_kind_of_samples_that_there_is_not_is_not_called_complex():
+    with pytest.raises(RequestError, match="1 sample of 32 unknown bits"):
+        read(patched(written(GRAY.astype(np.float32)), 339, 9, "<H"))
+
+
+def test_an_unknown_interpretation_is_told():
+    images = read(patched(written(GRAY), 262, 99, "<H"))
+    np.testing.assert_array_equal(images.pixels, GRAY)
+    assert "of kind 99 (PhotometricInterpretation)" in images.assumed[0]
+
+
+@pytest.mark.parametrize(("code", "name"), [(32809, "THUNDERSCAN"), (34661, "JBIG")])
+def test_a_compression_that_nothing_undoes_is_no_damage(code, name):
+    with pytest.raises(RequestError, match=rf"{code} \({name}\); save it without") as error:
+        read(patched(written(GRAY, compression="zlib"), 259, code, "<H"))
+    assert "damaged" not in str(error.value)
+
+
+def significant(bits, array):
+    return written(
+        array, ome=True, metadata={"axes": "ZYX", "SignificantBits": bits}, photometric="minisblack"
+    )
+
+
+def test_significant_bits_of_ome_say_what_white_is():
+    images = read(significant(12, STACK.astype(np.uint16) * 16)).with_range()
+    assert (images.range.white, images.assumed) == (4095, ())
+
+
+@pytest.mark.parametrize("bits", [16, 4])
+def test_significant_bits_that_are_all_or_no_depth_tell_nothing(bits):
+    assert read(significant(bits, STACK.astype(np.uint16) * 257)).range is None
+
+
+def test_values_beyond_the_significant_bits_are_told():
+    images = read(significant(10, STACK.astype(np.uint16) * 16)).with_range()
+    assert images.range.white == 65535
+    assert "1023 (SignificantBits), which is less than the largest one, 4080" in images.assumed[0]
 
 
 def test_strips_of_any_size_are_limited(monkeypatch):

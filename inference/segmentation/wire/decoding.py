@@ -13,7 +13,7 @@ from pathlib import PurePath
 from ..errors import RequestError, UnsupportedMediaType
 from ..images import Images, check_size
 from . import body as of_requests
-from . import formats, media_types
+from . import foreign, formats, media_types
 from .format import Reader, sniffed
 from .pictures.written import AnyPicture
 
@@ -97,7 +97,8 @@ def _reader(
         )
     if name in media_types.UNTOLD:
         begin = body[:8] if isinstance(body, str) else bytes(body[:8])
-        came += f", and the body begins with {begin!r}, which tells no format either"
+        told = foreign.advice(body) or "which tells no format either"
+        came += f", and the body begins with {begin!r}, {told}"
     raise UnsupportedMediaType(
         f"{came}; images are read from {', '.join(formats.READERS)}; send one of these and name it "
         "in the Content-Type header"

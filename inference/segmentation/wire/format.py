@@ -12,6 +12,7 @@ import numpy as np
 from ..answers import Content, Prediction
 from ..errors import RequestError
 from ..images import Images
+from . import foreign
 
 
 class Reader(ABC):
@@ -125,9 +126,9 @@ def check_begins(body: bytes | bytearray, media_type: str, readers: Sequence[Rea
     reader = sniffed(body, readers)
     if reader is None:
         names = " or ".join(reader.name for reader in readers)
-        raise RequestError(
-            f"body begins with {bytes(body[:8])!r}, which is no {names}; the body of {media_type} "
-            "is the bytes of the file; send them raw (curl --data-binary) and name their type in "
-            "Content-Type"
+        advice = foreign.advice(body) or (
+            f"the body of {media_type} is the bytes of the file; send them raw (curl "
+            "--data-binary) and name their type in Content-Type"
         )
+        raise RequestError(f"body begins with {bytes(body[:8])!r}, which is no {names}; {advice}")
     return reader

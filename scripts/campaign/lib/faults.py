@@ -23,7 +23,6 @@ from .servers import Server, until
 STALLED = 5.0  # seconds of a worker that stands still
 HELD = 8.0  # seconds for which clients hold what they have begun
 CROWD = 12  # connections of those that do
-PIPES = 2  # through which MMS reads what a worker prints; the worker removes them when it ends
 UNLOADED = "c"  # the model that comes and goes
 
 
@@ -39,7 +38,6 @@ class Fault:
         may_lose: how many requests in flight at that moment may get no answer.
         model: whose requests may all be lost until the end; "": none.
         everything: whether all requests may be, until the end.
-        leaves: how many files it may leave until the server ends.
         recovered: whether it was well again in time.
     """
 
@@ -51,7 +49,6 @@ class Fault:
     may_lose: int = 0
     model: str = ""
     everything: bool = False
-    leaves: int = 0
     recovered: bool = True
 
 
@@ -69,7 +66,6 @@ class Scene:
 
 def kill_a_worker(scene: Scene, fault: Fault) -> None:
     """SIGKILL; another worker, or the one that takes its place, answers the rest."""
-    fault.leaves = PIPES
     _end_a_worker(scene, fault, signal.SIGKILL)
 
 

@@ -64,8 +64,7 @@ def _of_faults(soak: Soak) -> dict[str, dict[str, float]]:
 
 def _of_server(soak: Soak, number: int) -> dict[str, Any]:
     seen = soak.seen[number] if soak.seen else []
-    left = sum(fault.leaves for fault in soak.faults if fault.server == number)
-    told: dict[str, Any] = {"name": soak.names[number], "left": left}
+    told: dict[str, Any] = {"name": soak.names[number]}
     for when, held in (("before", soak.before), ("after", soak.after)):
         if len(held) > number:
             told[when] = {key: value for key, value in asdict(held[number]).items() if key != "at"}
@@ -112,8 +111,7 @@ def markdown(told: dict[str, Any], plot: str) -> str:
                 texts = [f"{value / MEBIBYTE:,.0f} MiB" for value in values]
             else:
                 texts = [f"{value:,}" for value in values]
-            left = f", {server['left']} more where workers were killed" * (what == "files")
-            lines.append(f"| {server['name']} | {what}{left} | {' | '.join(texts)} |")
+            lines.append(f"| {server['name']} | {what} | {' | '.join(texts)} |")
         if "memory_growth" in server:
             lines.append(
                 f"| {server['name']} | memory of the last quarter to the second | | "

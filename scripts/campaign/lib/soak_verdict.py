@@ -11,7 +11,6 @@ from .servers import Held
 
 COUNTED = ("processes", "descriptors", "files")
 MEMORY_GROWTH = 1.10  # of the last quarter above the second one
-REPLACED = 4  # descriptors that one worker more has cost that took the place of another
 LEAST_LOOKS = 120  # from which memory is judged: of four minutes
 
 
@@ -85,7 +84,7 @@ def judge(soak: Soak) -> None:
         if not fault.recovered
     ]
     for number, (was, held) in enumerate(zip(soak.before, soak.after, strict=True)):
-        for what in more(soak, number, was, held):
+        for what in more(was, held):
             new = soak.new_files[number] if what == "files" and soak.new_files else []
             soak.failures.append(
                 f"the server of {soak.names[number]} holds {getattr(held, what)} {what}, and held "
@@ -96,17 +95,9 @@ def judge(soak: Soak) -> None:
             soak.failures.append(f"the server of {name} grew to {grown:.2f} times its memory")
 
 
-def more(soak: Soak, server: int, was: Held, held: Held) -> list[str]:
-    """What a server holds more of than before, but for what faults may leave.
-
-    A worker that takes the place of a killed one inherits two descriptors more, and Java closes
-    those of the pipes of the killed one when it collects garbage.
-    """
-    left = [fault.leaves for fault in soak.faults if fault.server == server and fault.leaves]
-    spare = {"files": sum(left), "descriptors": REPLACED * min(len(left), was.processes)}
-    return [
-        what for what in COUNTED if getattr(held, what) > getattr(was, what) + spare.get(what, 0)
-    ]
+def more(was: Held, held: Held) -> list[str]:
+    """What a server holds more of than before."""
+    return [what for what in COUNTED if getattr(held, what) > getattr(was, what)]
 
 
 def growth(seen: list[Held]) -> float:

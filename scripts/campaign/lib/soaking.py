@@ -183,9 +183,7 @@ def _settle(servers: list[Server], soak: Soak | None = None) -> None:
             continue
         was = soak.before[number]
         until(
-            lambda server=server, number=number, was=was: (
-                not more(soak, number, was, server.held())
-            ),
+            lambda server=server, was=was: not more(was, server.held()),
             QUIET_SECONDS,
         )
 

@@ -26,6 +26,7 @@ final class WorkerWatch extends ChannelDuplexHandler {
     private static final Duration LOADING = Duration.ofMinutes(1); // after which it is told
 
     private final Waiting waiting;
+    private final Pipes pipes;
     private final Duration limit;
     private Patience patience;
     private long process; // of the worker; 0: it is not known yet
@@ -33,8 +34,9 @@ final class WorkerWatch extends ChannelDuplexHandler {
     private String computed; // the id of the request that the worker computes; null: none
 
     /** @param limit how long a worker may compute */
-    WorkerWatch(Waiting waiting, Duration limit) {
+    WorkerWatch(Waiting waiting, Pipes pipes, Duration limit) {
         this.waiting = waiting;
+        this.pipes = pipes;
         this.limit = limit;
     }
 
@@ -75,6 +77,7 @@ final class WorkerWatch extends ChannelDuplexHandler {
     @Override
     public void channelInactive(ChannelHandlerContext ctx) {
         end();
+        pipes.end(ctx.channel());
         ctx.fireChannelInactive();
     }
 

@@ -23,7 +23,7 @@ final class WaitingTest {
     private final List<Job> queue = new ArrayList<>();
     private final Waiting waiting =
             new Waiting(Optional.of(folder), () -> List.of(queue), connection -> "a");
-    private final EmbeddedChannel worker = new EmbeddedChannel(new WorkerWatch(waiting, Duration.ofMillis(20)));
+    private final EmbeddedChannel worker = new EmbeddedChannel(new WorkerWatch(waiting, new Pipes(folder, List::of), Duration.ofMillis(20)));
 
     WaitingTest() throws IOException {}
 

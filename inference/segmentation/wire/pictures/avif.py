@@ -13,7 +13,8 @@ from ..format import Reader
 from ..weighing import decoding, weigh
 from . import pillow
 
-BRANDS = (b"avif", b"avis", b"mif1", b"miaf")
+BRANDS = (b"avif", b"avis")
+MOST_BRANDS = 256  # bytes of the first box
 CONFIGURATION = b"av1C"  # the box that tells the depth
 SEARCHED = 1 << 16  # bytes of the file
 HIGH, TWELVE = 0x40, 0x20  # bits of its third byte
@@ -28,7 +29,11 @@ class Avif(Reader):
     picture = True
 
     def begins(self, body: bytes | bytearray) -> bool:
-        return body[4:8] == b"ftyp" and body[8:12] in BRANDS
+        """Whether one of its brands says so: HEIC begins with the same box."""
+        if body[4:8] != b"ftyp":
+            return False
+        brands = body[8 : min(int.from_bytes(body[:4], "big"), MOST_BRANDS)]
+        return any(brand in brands for brand in BRANDS)
 
     def decode(self, body: bytes, max_pixels: int) -> Images:
         if not self.begins(body):

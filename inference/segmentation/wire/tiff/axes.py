@@ -118,7 +118,9 @@ def _of_ome(contents: Contents) -> Stack | None:
                 f"{len(chosen)}, with gaps; others may be in further files, or were never written; "
                 "save it as one whole file, for example with Fiji"
             )
-        return arranged(_of_one_form(chosen), image.axes, lengths, "OME-XML", calibration)
+        planes = _of_one_form(chosen)
+        found = arranged(planes, image.axes, lengths, "OME-XML", calibration)
+        return replace(found, bits=image.bits)
     note = "the OME-XML of the TIFF could not be understood, and its pages were read as a stack"
     if len(images) > MAX_IMAGES:
         note = (
@@ -175,7 +177,9 @@ def _distinct(axes: object, number: int) -> bool:
 def _page_shape(page: Page) -> list[tuple[int, ...]]:
     """How tifffile may say the shape of one page."""
     height, width = page.size
-    samples = page.samples
+    samples, depth = page.samples, page.form[2][0]
+    if depth > 1:
+        return [(depth, height, width)]
     if samples == 1:
         return [(height, width, 1), (1, height, width), (height, width)]
     return [(height, width, samples), (samples, height, width)]

@@ -21,7 +21,6 @@ from .file import (
     FILL_ORDER,
     FORM,
     LENGTH,
-    LSM_INFO,
     PHOTOMETRIC,
     PREDICTOR,
     ROWS_PER_STRIP,
@@ -37,6 +36,7 @@ from .file import (
 
 TOGETHER = 1 << 20  # bytes of pixels that a thread decodes at a time
 LZW, LONG = 5, 4  # a compression, and a type of values
+HORIZONTAL = 2  # a predictor: samples are stored as differences
 # how many bytes one of LZW becomes at most: all of a table of strings, each longer by one
 LZW_MOST, LZW_ROOM = 2000, 1 << 16
 LARGER = 4  # how much larger than its image a tile may be
@@ -74,6 +74,17 @@ class Decoder:
     @property
     def dtype(self) -> np.dtype:
         return self.page.dtype
+
+    @property
+    def mask(self) -> int | None:
+        """The bits of packed samples that are stored as differences, whose sums have more of them;
+        None of others.
+        """
+        bits = self.page.bitspersample
+        packed = isinstance(bits, int) and bits < 8 * self.dtype.itemsize
+        if not packed or self.dtype.kind != "u" or self.page.predictor != HORIZONTAL:
+            return None
+        return (1 << bits) - 1
 
 
 class Decoders:
@@ -127,12 +138,18 @@ def unpack_lzw(data: memoryview, size: int, reversed_bits: bool) -> bytes:
 
 
 def _decoder(page: Page, whole_strips: bool) -> Decoder:
-    rows = page.size[0]
+    rows, kinds = page.size[0], page.form[5]
+    if len(kinds) > 1:
+        raise RequestError(
+            f"TIFF has samples of several kinds in one pixel (SampleFormat {kinds}); those of one "
+            "kind are read; save each channel as a page of its own"
+        )
     if whole_strips:
         strip = page.number_of(ROWS_PER_STRIP, rows)
         rows = math.ceil(rows / strip) * strip
     with tifffile.TiffFile(io.BytesIO(_essence(page, rows))) as file:
         seen = file.pages.first
+        _check_compression(seen)
         seen.init_decode()
     room, pixels = math.prod(seen.chunks), math.prod(seen.shaped)
     if seen.is_tiled and room > LARGER * max(pixels, TOGETHER):
@@ -142,6 +159,25 @@ def _decoder(page: Page, whole_strips: bool) -> Decoder:
         )
     lzw = page.number_of(COMPRESSION, 1) == LZW
     return Decoder(seen, bool(seen.is_final and not seen.is_tiled and not lzw), lzw)
+
+
+def _check_compression(seen: Any) -> None:
+    """Refuse what is compressed in a way that nothing undoes.
+
+    Args:
+        seen: a page, as tifffile sees it.
+
+    Raises:
+        RequestError: it is.
+    """
+    try:
+        tifffile.TIFF.DECOMPRESSORS[seen.compression]
+    except (KeyError, ValueError) as exc:
+        name = getattr(seen.compression, "name", "unknown")
+        raise RequestError(
+            f"TIFF is compressed in a way that is not read, {int(seen.compression)} ({name}); save "
+            "it without compression, or with LZW or deflate"
+        ) from exc
 
 
 def _essence(page: Page, rows: int) -> bytes:
@@ -158,8 +194,8 @@ def _essence(page: Page, rows: int) -> bytes:
         for code, entry in sorted(page.entries.items())
         if code in CODED and entry.number <= MOST_VALUES
     }
-    if LSM_INFO in page.entries and page.number_of(COMPRESSION, 1) == 1:
-        tags.pop(PREDICTOR, None)  # which these files claim, and do not have
+    if page.number_of(COMPRESSION, 1) == 1:
+        tags.pop(PREDICTOR, None)  # which some files claim, and do not have
     if page.number_of(COMPRESSION, 1) == LZW:  # which is undone before
         tags.pop(COMPRESSION)
         tags.pop(FILL_ORDER, None)

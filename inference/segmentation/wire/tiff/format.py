@@ -7,6 +7,7 @@ import numpy as np
 from ...answers import Prediction
 from ...calibration import Calibration
 from ...channels import MAX_CHANNELS, times
+from ...depth import RangeRule, settle
 from ...errors import OutOfMemory, RequestError
 from ...images import Images, check_memory, check_size, stored
 from .. import media_types
@@ -16,6 +17,15 @@ from .axes import Stack, stack
 from .file import TiffBytes
 
 NARROW = MAX_CHANNELS  # pages no wider than this are no question of channels
+
+
+class WhiteIsLow(Images):
+    """Images of which only the sender can tell what is black and white; the lower one is white."""
+
+    def with_range(self, wanted: RangeRule | None = None) -> Images:
+        if wanted is None:
+            settle(self.pixels, None)  # it refuses such types
+        return super().with_range(wanted)
 
 
 class Tiff(Format):
@@ -83,15 +93,18 @@ def _read(body: bytes | bytearray, max_pixels: int) -> Images:
     decode(decoders, found.pages, found.copies, out, places)
     pixels = _channels_last(out, channels)
     imagej = found.calibration.program == "imagej"
-    meant = values.meaning(found.pages, pixels, imagej)
+    meant = values.meaning(found.pages, pixels, imagej, found.bits)
     last = "C" if meant.pixels.ndim == 4 else ""
+    told = found.known or decoder.shape[1] > 1  # slices within a page are a stack
     axes = f"NHW{last}"
     pixels = meant.pixels
     if len(pixels) == 1:
         pixels, axes = pixels[0], axes[1:]
-    elif not found.known and not last and len(pixels) <= MAX_CHANNELS and pixels.shape[-1] > NARROW:
+    elif not told and not last and len(pixels) <= MAX_CHANNELS and pixels.shape[-1] > NARROW:
         axes = ""  # of so many pages, only the model's channels tell what they are
     images = stored(pixels, media_types.TIFF, axes)
+    if meant.asked:
+        images = WhiteIsLow(**vars(images))
     return replace(
         images,
         range=meant.range,

@@ -11,7 +11,7 @@ from xml.parsers import expat
 
 from ...calibration import MICROMETERS
 from ...errors import PayloadTooLarge, RequestError
-from .descriptions import plausible
+from .descriptions import number, plausible
 from .file import MAX_PAGES
 
 END = "OME>"
@@ -29,6 +29,7 @@ class Image:
         sizes: of these axes, by name.
         size: of a pixel, by "X", "Y" and "Z", and ``units`` of these.
         samples: of a pixel, in each channel.
+        bits: of a sample that are significant; 1 where that is not told.
         blocks: which planes lie in which pages: attributes of each TiffData, and the name of the
             file where that is another one.
     """
@@ -38,6 +39,7 @@ class Image:
     size: dict[str, float] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     samples: int = 1
+    bits: int = 1
     blocks: list[tuple[dict[str, str], str]] = field(default_factory=list)
 
     @property
@@ -190,7 +192,7 @@ def _image(attributes: Mapping[str, str]) -> Image:
     sizes = {axis: int(attributes[f"Size{axis}"]) for axis in PLANES}
     if min(sizes.values()) < 1:
         raise ValueError("a size is none")
-    image = Image(order, sizes)
+    image = Image(order, sizes, bits=number(attributes.get("SignificantBits")))
     for axis in "XYZ":
         size = float(attributes.get(f"PhysicalSize{axis}", "nan"))
         if math.isfinite(size) and size > 0:

@@ -209,6 +209,8 @@ def _decode(page: Page, decoder: Decoder, segment: Segment, out: np.ndarray) -> 
         place[...] = seen.nodata
         return
     place[...] = pixels[: place.shape[0], : place.shape[1], : place.shape[2]]
+    if decoder.mask is not None:
+        place &= decoder.mask
 
 
 def _unpacked(page: Page, decoder: Decoder, data: memoryview, number: int) -> bytes:

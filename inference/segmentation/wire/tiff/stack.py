@@ -21,6 +21,7 @@ class Stack:
         copies: how many planes each page holds, one behind another.
         calibration: what the file tells beside.
         assumed: sentences for the sender.
+        bits: of a sample that are significant, as a description tells; 1 where none does.
     """
 
     pages: list[Page]
@@ -29,6 +30,7 @@ class Stack:
     copies: int = 1
     calibration: Calibration = UNKNOWN
     assumed: tuple[str, ...] = ()
+    bits: int = 1
 
     @property
     def known(self) -> bool:

@@ -32,12 +32,11 @@ OTHERS = {
     32844: "logarithms of light (LogL)",
     32845: "logarithms of light (LogLuv)",
 }
+KNOWN = {0, 1, 2, 3, 4, 6, 34892}  # others; 4 is a mask, and 34892 has no filter any more
 UNITS = {2: "inch", 3: "cm"}
+# of SampleFormat
+KINDS = {1: "", 2: "signed ", 3: "floating-point ", 4: "", 5: "complex ", 6: "complex "}
 JPEG = (6, 7, 33007, 34892)
-SIGNED = (
-    "the TIFF says that white is 0 (MinIsWhite), of signed numbers, which was ignored: low values "
-    "are black; invert the image before it is sent if they are white"
-)
 MIN_BITS = 8  # of a white that MaxSampleValue tells
 
 
@@ -51,12 +50,12 @@ def check(page: Page, dtype: np.dtype | None) -> None:
         RequestError: they are not.
     """
     bits, kind = page.form[4], page.form[5][0]
-    told = {1: "", 2: "signed ", 3: "floating-point ", 4: ""}.get(kind, "complex ")
     if dtype is None or dtype.kind not in "buif":
         wide = "/".join(map(str, bits))
         raise RequestError(
-            f"TIFF has {_samples(page)} of {wide} {told}bits; whole numbers of 1 to 64 bits and "
-            "floating-point ones of 16 to 64 are read; convert it, or send application/x-npy"
+            f"TIFF has {_samples(page)} of {wide} {KINDS.get(kind, 'unknown ')}bits; whole numbers "
+            "of 1 to 64 bits and floating-point ones of 16 to 64 are read, all of one depth; "
+            "convert it, or send application/x-npy"
         )
     photometric = page.number_of(PHOTOMETRIC, 1)
     what = OTHERS.get(photometric)
@@ -84,6 +83,7 @@ class Meaning:
         pixels: with a palette looked up, (..., 3) where it has colours.
         range: which values are black and white; None: the type tells.
         alpha: as of ``Images``.
+        asked: whether the range tells no more than that low values are white.
         assumed: sentences for the sender.
     """
 
@@ -91,14 +91,16 @@ class Meaning:
     range: Range | None
     alpha: bool | None
     assumed: tuple[str, ...] = ()
+    asked: bool = False
 
 
-def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool) -> Meaning:
+def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool, bits: int = 1) -> Meaning:
     """What the pixels of pages of one form mean.
 
     Args:
         pixels: as decoded, (N, H, W) or with channels last.
         imagej: whether ImageJ wrote the file, whose palettes are for display.
+        bits: of a sample that are significant, as OME-XML tells; 1 where it does not.
 
     Raises:
         RequestError: a palette lacks colours, or differs between pages.
@@ -107,24 +109,27 @@ def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool) -> Meaning:
     photometric = page.number_of(PHOTOMETRIC, 1)
     if photometric == PALETTE and not imagej:
         return Meaning(_looked_up(pages, pixels), None, None)
-    found, assumed = _range(page, pixels)
+    found, assumed = _range(page, pixels, bits)
+    if photometric not in KNOWN:
+        assumed = (
+            *assumed,
+            f"the TIFF has samples of kind {photometric} (PhotometricInterpretation), which is not "
+            "known here; low values were taken to be black",
+        )
     if photometric == WHITE_IS_ZERO:
         whole = found or of_type(pixels.dtype)
-        if whole is None and pixels.dtype.kind == "i":
-            return Meaning(pixels, None, _alpha(page), (*assumed, SIGNED))  # the sender says it
         if whole is None:
-            whole = Range(0, np.iinfo(pixels.dtype).max)
-            assumed = (
-                *assumed,
-                f"the TIFF stores white as 0, and black was taken to be {whole.white:.0f}, the "
-                f"largest of its type: send range={shown(pixels.max())} if that is black",
-            )
+            limits = np.iinfo(pixels.dtype)
+            low_is_white = Range(limits.max, limits.min)
+            return Meaning(pixels, low_is_white, _alpha(page), assumed, asked=True)
         found = whole.inverted
     return Meaning(pixels, found, _alpha(page), assumed)
 
 
-def _range(page: Page, pixels: np.ndarray) -> tuple[Range | None, tuple[str, ...]]:
-    """Black and white, as far as the bits of a sample, or MaxSampleValue, tell them."""
+def _range(
+    page: Page, pixels: np.ndarray, significant: int
+) -> tuple[Range | None, tuple[str, ...]]:
+    """Black and white, as far as the bits of a sample, MaxSampleValue or OME-XML tell them."""
     bits = page.form[4][0]
     if pixels.dtype.kind != "u":
         return None, ()
@@ -132,8 +137,10 @@ def _range(page: Page, pixels: np.ndarray) -> tuple[Range | None, tuple[str, ...
     if len(page.form[4]) == 1 and bits < 32 and bits != 8 * pixels.dtype.itemsize:
         by_bits = Range(0, (1 << bits) - 1)
     entry = page.numbers(MAX_SAMPLE_VALUE)
-    told = int(entry.max()) if entry.size else 0
+    told, where = int(entry.max()) if entry.size else 0, "MaxSampleValue"
     nominal = (1 << bits) - 1
+    if not 0 < told < nominal and MIN_BITS <= significant < bits:
+        told, where = (1 << significant) - 1, "SignificantBits"
     if not 0 < told < nominal:
         return by_bits, ()
     largest = pixels.max()
@@ -144,7 +151,7 @@ def _range(page: Page, pixels: np.ndarray) -> tuple[Range | None, tuple[str, ...
         f"less than the largest one, {shown(largest)}" if told < largest else "no depth of a camera"
     )
     return by_bits, (
-        f"the TIFF says that its largest value is {told} (MaxSampleValue), which is {why}; it was "
+        f"the TIFF says that its largest value is {told} ({where}), which is {why}; it was "
         f"read as {bits} bits, so that white is {nominal}: send range={told} if white is {told}",
     )
 
