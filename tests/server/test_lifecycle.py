@@ -47,6 +47,12 @@ def assert_gone(server, family):
     assert not list(server.tmp.iterdir())
 
 
+def pipes_of(server):
+    """The names of the pipes that there are, and how many descriptors Java has."""
+    files = [path for path in server.tmp.glob("unet-*/*-std*") if path.is_fifo()]
+    return {path.name for path in files}, server.java().num_fds()
+
+
 def last_line(server):
     return server.log().splitlines()[-1]
 
@@ -118,6 +124,22 @@ def test_workers_come_back_after_one_got_sigterm(sample):
         worker.kill()
         until(lambda: server.ping() == 503)
         until(lambda: server.ping() == 200)
+
+
+def test_workers_that_are_killed_leave_nothing(start, model_dir):
+    with start(model_dir, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
+        worker = worker_that_answers(server)
+        before, descriptors = pipes_of(server)
+        for _ in range(5):
+            psutil.Process(worker).kill()
+            until(lambda: worker_that_answers(server) != worker)  # noqa: B023: it is called at once
+            worker = worker_that_answers(server)
+
+        def nothing_is_left():
+            pipes, now = pipes_of(server)
+            return len(pipes) == len(before) and not pipes & before and now <= descriptors + 4
+
+        until(nothing_is_left)
 
 
 # --- SIGTERM
