@@ -128,12 +128,11 @@ def test_workers_come_back_after_one_got_sigterm(sample):
 
 def test_workers_that_are_killed_leave_nothing(start, model_dir):
     with start(model_dir, SAGEMAKER_MODEL_SERVER_WORKERS="1") as server:
-        worker = worker_that_answers(server)
         before, descriptors = pipes_of(server)
         for _ in range(5):
-            psutil.Process(worker).kill()
-            until(lambda: worker_that_answers(server) != worker)  # noqa: B023: it is called at once
-            worker = worker_that_answers(server)
+            kill(forker(server).children())
+            until(lambda: server.ping() == 503)
+            until(lambda: server.ping() == 200)
 
         def nothing_is_left():
             pipes, now = pipes_of(server)
