@@ -200,3 +200,14 @@ def test_weights_of_another_architecture_are_refused(tmp_path):
     model_of().save_weights(tmp_path / "model.h5")
     with pytest.raises(ModelError, match=r"model\.h5 cannot be loaded"):
         artifacts.load(tmp_path)
+
+
+def test_what_tensorflow_runs_on_gpus_alone_is_not_compared(images):
+    """Its convolutions with the channels first: as OpenVINO reads them, they are served."""
+    image = tf_keras.Input((3, None, None))
+    last = layers.Conv2D(2, 1, data_format="channels_first", activation="sigmoid")
+    source = load.of_keras(tf_keras.Model(image, last(image)))
+    kernel, bias = (weights.numpy() for weights in last.weights)
+    expected = 1 / (1 + np.exp(-(images @ kernel[0, 0] + bias)))
+    assert (source.form.taken, source.unconverted) == ("bcyx", "")
+    np.testing.assert_allclose(answer(source, images), expected, atol=1e-5)

@@ -39,7 +39,9 @@ def test_what_is_no_candidate(tmp_path):
 
 def test_no_model(tmp_path):
     (tmp_path / "weights.pt").touch()
-    with pytest.raises(ModelError, match=r"no model in .*must hold a \.keras.*found: weights\.pt"):
+    with pytest.raises(
+        ModelError, match=r"no model in .*must hold a \.keras.*PyTorch .*ONNX.*found: weights\.pt"
+    ):
         artifacts.load(tmp_path)
 
 
@@ -248,4 +250,18 @@ def test_a_model_that_gives_nan(tmp_path):
     model.layers[-1].set_weights([np.full((1, 1, 1, 1), np.nan, np.float32)])
     model.save(tmp_path / "model.keras")
     with pytest.raises(ModelError, match="NaN"):
+        artifacts.load(tmp_path)
+
+
+def test_a_saved_model_of_text(tmp_path):
+    """Signatures of an image beside it are not looked for: TensorFlow would have to load it all."""
+
+    class OfText(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((), tf.string)])
+        def tell(self, key):
+            return {"told": key}
+
+    module = OfText()
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.tell)
+    with pytest.raises(ModelError, match=r"takes text in its signature serving_default.*an image"):
         artifacts.load(tmp_path)

@@ -11,11 +11,11 @@ from ..preprocessing import NOTHING, Preprocessing, ScaleLinear
 from ..spec import ModelSpec
 from . import trained
 from .activations import FUNCTIONS, LINEAR, SIGMOID, SOFTMAX
-from .network import EIGHT_BITS, Description, Network
+from .network import ONE, UNTOLD, Description, Network
 
 logger = logging.getLogger(__name__)
 
-UNTOLD = (
+NOT_SAID = (
     "is given intensities of 0–1, since nothing says what it was trained on; "
     '"preprocessing" in model.json does, [] where that is right'
 )
@@ -129,7 +129,7 @@ def of(described: Description, spec: ModelSpec) -> Meaning:
         logger.warning("%s %s", described.name, sentence)
     last = activation or described.ends.activation
     told = labels is not None or spec.multilabel is not None or last in FUNCTIONS
-    remark = f"{described.name} {REMARK}" if UNTOLD in assumed else ""
+    remark = f"{described.name} {REMARK}" if NOT_SAID in assumed else ""
     return Meaning(preprocessing, activation, labels, multilabel, told, tuple(assumed), remark)
 
 
@@ -181,14 +181,17 @@ def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) 
         return spec.preprocessing
     if described.ends.seen:
         return trained.Unsettled(reason=trained.refusal(described))
-    if described.ends.largest != EIGHT_BITS:
-        assumed.append(UNTOLD)
+    largest = described.ends.largest
+    if largest == UNTOLD:
+        return trained.Unsettled(reason=trained.refusal_of_large(described))
+    if largest == ONE:
+        assumed.append(NOT_SAID)
         return NOTHING
     assumed.append(
-        "takes intensities of 0–255, as its first layer tells, and is given these; "
+        f"takes intensities of 0–{largest}, as its first layer tells, and is given these; "
         '"preprocessing": [] in model.json would give it 0–1'
     )
-    return Preprocessing((ScaleLinear(gain=float(EIGHT_BITS)),))
+    return Preprocessing((ScaleLinear(gain=float(largest)),))
 
 
 def _check_channels(preprocessing: Preprocessing, described: Description) -> None:

@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import ModelError
 from .form import Form
 
-ONE, EIGHT_BITS = 1, 255
+ONE, EIGHT_BITS, SIXTEEN_BITS = 1, 255, 65535  # the intensity of white
+UNTOLD = 0  # it is more than 8 bits hold
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,9 @@ class Ends:
     """What the first and the last layer tell of the numbers that a network takes and gives.
 
     Attributes:
-        largest: the intensity of white: 1, or 255 where the first layer divides by such a number,
-            or takes whole ones.
+        largest: the intensity of white: 1; 255 or 65535 where the first layer divides by such a
+            number, or takes whole ones of so many bits; 0 where it takes larger ones than 255, and
+            does not tell how large.
         activation: "sigmoid", "softmax", "linear" (no activation: it gives logits), or "" where
             the last layer tells nothing.
         labels: how many classes it gives the indices of, in place of probabilities; 0 where that is

@@ -9,12 +9,13 @@ import numpy as np
 from ..errors import ModelError
 from ..images import Images
 from ..preprocessing import Function, Preprocessing
-from .network import EIGHT_BITS, ONE, Description, Seen
+from .network import EIGHT_BITS, ONE, SIXTEEN_BITS, Description, Seen
 
 Steps = list[dict[str, Any]]
 
 LARGEST_OF_STANDARDISED = 4.0  # size of numbers, as of ``_size``
 LARGEST_OF_EIGHT_BITS = 600.0  # the same, with room for what is estimated
+TWELVE_BITS = 2**12 - 1
 USUAL_DEVIATION = 0.8  # images of −1…1 have less, and standardised ones 1
 
 INTENSITIES: Steps = []
@@ -73,11 +74,25 @@ def refusal(described: Description) -> str:
     )
 
 
+def refusal_of_large(described: Description) -> str:
+    """Why a network whose first layer takes large numbers is given none, with the remedy."""
+    twelve, sixteen = (
+        f'"preprocessing": {json.dumps(_multiplied(white))}'
+        for white in (TWELVE_BITS, SIXTEEN_BITS)
+    )
+    return (
+        f"{described.name} was trained on larger numbers than 0–{EIGHT_BITS}, as its first layer "
+        "divides by such or takes such away, and does not tell which of them is white; say in "
+        f"model.json what it was trained on, such as {twelve} if white was {TWELVE_BITS}, as in "
+        f"images of 12 bits, or {sixteen} if it was trained on values as files of 16 bits have them"
+    )
+
+
 def suggestions(seen: Seen, channels: int) -> list[Steps]:
     """What may have been done to the images, the likeliest first; at least one."""
     size = abs(seen.mean) + 2 * seen.deviation
     if size > LARGEST_OF_EIGHT_BITS:
-        return [_multiplied(white) for white in (EIGHT_BITS, 2**12 - 1, 2**16 - 1)]
+        return [_multiplied(white) for white in (EIGHT_BITS, TWELVE_BITS, SIXTEEN_BITS)]
     if size > LARGEST_OF_STANDARDISED:
         return [_multiplied(EIGHT_BITS)]
     standardised = [STANDARDISED, *([IMAGENET] if channels == len(COLORS) else [])]

@@ -216,7 +216,10 @@ def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:
             return name, engine
     why = f": {source.unconverted}" if source.unconverted else ""
     if wanted == AUTO:
-        raise ModelError(f"none of {', '.join(ENGINES)} can run {source.name}{why}")
+        raise ModelError(
+            f"none of {', '.join(ENGINES)} can run {source.name}{why}; bring the model that it was "
+            "made of, or an export of that in float32, or call it in code/inference.py"
+        )
     raise SettingsError(
         f"`engine` is {wanted}, which cannot run {source.name}{why}; leave the setting out"
     )

@@ -22,7 +22,11 @@ OUT_OF_MEMORY = (
     "cannot allocate",
     "file too large",
 )
-KINDS = "a .keras, .h5, .hdf5, .onnx or .tflite file, or a SavedModel folder"
+FILES = "a .keras, .h5, .hdf5, .onnx or .tflite file, or a SavedModel folder"
+KINDS = (
+    f"{FILES} (what PyTorch holds, .pt, .pth or .safetensors, exported as ONNX; a frozen .pb "
+    "exported as a SavedModel; a .json of an architecture with its weights beside it, .h5)"
+)
 
 
 def main(arguments: list[str]) -> int:
@@ -64,7 +68,7 @@ def _broken(exc: Exception, name: str) -> str:
     from .readers import in_a_line
 
     return (
-        f"{name} cannot be loaded: {in_a_line(exc)}; it must be {KINDS}, whole, "
+        f"{name} cannot be loaded: {in_a_line(exc)}; it must be {FILES}, whole, "
         "without custom layers; save it again, or bring a model_fn in code/inference.py"
     )
 

@@ -13,7 +13,7 @@ from ...spec_entries import Ports
 from .. import probe
 from ..activations import SIGMOID, SOFTMAX
 from ..form import Form
-from ..network import EIGHT_BITS, Description, Ends, round_up
+from ..network import EIGHT_BITS, SIXTEEN_BITS, UNTOLD, Description, Ends, round_up
 from . import (
     describe,
     ends,
@@ -87,10 +87,10 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         reason = f"its graph does not do what it does: {exc}"
         return _as_it_is(reading, described, form, reason, assumed)
     notes = []
-    if reading.source is None:
-        notes.append(f"its graph is not compared with its source: {reading.uncompared}")
+    expected, uncompared = _expected(reading, form, picture)
+    if expected is None:
+        notes.append(f"its graph is not compared with its source: {uncompared}")
     else:
-        expected = unconverted.run(reading.source, form, picture)
         _check_finite(expected, name)  # what graph and source make of NaN may differ
         tolerance = _tolerance(reading.graph, form)
         if not _same(exact, expected, tolerance, form.labels):
@@ -125,6 +125,8 @@ def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list
 
 def _ends(plain: ov.Model, reading: readers.Reading) -> Ends:
     found = ends.of_graph(plain)
+    if found.largest == UNTOLD:
+        return found
     first = normalisation.first(plain, reading.vectors)
     respond = normalisation.respond(plain, first) if first else None
     if not first or not respond:
@@ -162,7 +164,7 @@ def _picture(described: Description) -> np.ndarray:
     free = round_up(probe.SIDE, described.geometry.stride)
     size = (described.height or free, described.width or free)
     one = np.rint(probe.picture(*size, described.channels) * EIGHT_BITS)  # as 8 bits hold it
-    one *= np.float32(described.ends.largest / EIGHT_BITS)
+    one *= np.float32((described.ends.largest or SIXTEEN_BITS) / EIGHT_BITS)
     return np.repeat(one, described.batch or 1, axis=0)
 
 
@@ -187,9 +189,24 @@ def _check_finite(values: np.ndarray, name: str) -> None:
         raise ModelError(f"{name} gives NaN or infinity for a picture of cells; train it again")
 
 
+def _expected(
+    reading: readers.Reading, form: Form, picture: np.ndarray
+) -> tuple[np.ndarray | None, str]:
+    """What the artifact's maker gives for a picture; None, and why, where nothing here tells."""
+    if reading.source is None:
+        return None, reading.uncompared
+    try:
+        return unconverted.run(reading.source, form, picture), ""
+    except readers.NotHere as exc:
+        return None, str(exc)
+
+
 def _fits(source: readers.Run, form: Form, picture: np.ndarray, described: Description) -> bool:
     """Whether what made the artifact gives for it what it should."""
-    values = unconverted.run(source, form, picture)
+    try:
+        values = unconverted.run(source, form, picture)
+    except readers.NotHere:
+        return False
     shape = (*picture.shape[:3], described.classes)
     return values.shape == shape and bool(np.isfinite(values).all())
 

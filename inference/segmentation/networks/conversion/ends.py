@@ -6,15 +6,17 @@ import numpy as np
 import openvino as ov
 
 from ..activations import LINEAR, SIGMOID, SOFTMAX
-from ..network import EIGHT_BITS, ONE, Ends
+from ..network import EIGHT_BITS, ONE, SIXTEEN_BITS, UNTOLD, Ends
 from . import graphs
 
 # they move numbers and leave them as they are
 MOVES = frozenset(
-    """Transpose Reshape Convert Squeeze Unsqueeze Pad Round Gather Slice StridedSlice
-    Interpolate""".split()
+    """BatchToSpace Broadcast Convert DepthToSpace Gather Interpolate Pad Reshape Reverse Round
+    Slice SpaceToBatch SpaceToDepth Split Squeeze StridedSlice Tile Transpose Unsqueeze
+    VariadicSplit""".split()
 )
 ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
+JOINED = {"Add", "Subtract", "Concat"}  # of several logits they make logits
 WEIGHTED = {
     "Convolution",
     "GroupConvolution",
@@ -23,10 +25,18 @@ WEIGHTED = {
     "MatMul",
 }
 ACTIVATIONS = {"Sigmoid": SIGMOID, "SoftMax": SOFTMAX, "Softmax": SOFTMAX}
+LOGARITHM = "LogSoftmax"  # softmax makes the same of what it gives as of what it was given
 # a first layer that makes less than this of the whole range of intensities expects larger numbers
 LEAST_RANGE = 0.05
-# so does one that takes away more than this, in intensities: it means values of 8 bits
+# so does one that takes away more than this, in intensities: it means larger numbers
 LARGEST_SHIFT = 2.0
+# one that rounds more than this to whole numbers has made them large itself
+LARGEST_ROUNDED = 2.0
+# what it divides by, or takes away, at most, if it means values of 8 bits
+LARGEST_OF_EIGHT_BITS = 600.0
+# what it divides by if it means values of 16 bits: for 0–1, and for −1…1
+OF_SIXTEEN_BITS = np.array([65535, 65536, 32767, 32767.5, 32768])
+SAME = 1e-4  # how near to these
 
 
 def of_graph(graph: ov.Model) -> Ends:
@@ -37,18 +47,48 @@ def of_graph(graph: ov.Model) -> Ends:
 
 def activation(output: Any) -> str:
     """What an output of a graph went through last; "" where it is none of those that are told."""
-    node, scaled = _last(output)
-    if node.get_type_name() in ACTIVATIONS:
-        return "" if scaled else ACTIVATIONS[node.get_type_name()]
-    return LINEAR if node.get_type_name() in WEIGHTED else ""
+    value, scaled = _last(output.get_node().input_value(0))
+    kind = value.get_node().get_type_name()
+    if kind in ACTIVATIONS:
+        whole = ACTIVATIONS[kind] == SIGMOID or _has_all_classes(output, value)
+        return ACTIVATIONS[kind] if whole and not scaled else ""
+    if kind == LOGARITHM:
+        return LINEAR if _has_all_classes(output, value) and not scaled else ""
+    return LINEAR if _is_linear(value) else ""
+
+
+def _has_all_classes(output: Any, value: Any) -> bool:
+    """Whether an output still has as many classes as the softmax that it comes from; a part of
+    these does not sum to 1.
+    """
+    taken, given = value.get_partial_shape(), output.get_partial_shape()
+    if taken.rank.is_dynamic or given.rank.is_dynamic:
+        return True
+    classes = taken[value.get_node().get_attributes()["axis"] % len(taken)]
+    return classes.is_dynamic or any(length == classes for length in given if length.is_static)
+
+
+def _is_linear(value: Any) -> bool:
+    """Whether a value is what a layer of weights gives, or is joined of such."""
+    waiting, seen = [value], set()
+    while waiting:
+        value, _ = _last(waiting.pop())
+        node = value.get_node()
+        if node.get_type_name() in JOINED and node.get_friendly_name() not in seen:
+            seen.add(node.get_friendly_name())
+            waiting += [one for one in node.input_values() if graphs.constant(one) is None]
+        elif node.get_type_name() not in WEIGHTED | JOINED:
+            return False
+    return True
 
 
 def labels(output: Any) -> int | None:
     """How many classes an output holds the indices of; 0 where that is not told; None: it holds
     other numbers.
     """
-    passed = [value.get_element_type() for value in _way_back(output)]
-    node, _ = _last(output)
+    way = _way_back(output.get_node().input_value(0))
+    passed = [value.get_element_type() for value in way]
+    node = way[-1].get_node()
     if node.get_type_name() == "TopK":
         length = node.input_value(0).get_partial_shape()[node.get_attributes()["axis"]]
         return length.get_length() if length.is_static else 0
@@ -58,22 +98,23 @@ def labels(output: Any) -> int | None:
 
 def without_activation(output: Any) -> None:
     """Let an output have what its last activation was given, in place."""
-    node, _ = _last(output)
+    value, _ = _last(output.get_node().input_value(0))
+    node = value.get_node()
     graphs.replace(node.output(0), node.input_value(0))
 
 
-def _last(output: Any) -> tuple[Any, bool]:
-    """The last operation that computes what an output of a graph has, and whether its result is
-    multiplied by something, or something is added, after that.
+def _last(value: Any) -> tuple[Any, bool]:
+    """What the last operation that computes a value gives, and whether that is multiplied by
+    something, or something is added, afterwards.
     """
-    *passed, value = _way_back(output)
+    *passed, last = _way_back(value)
     kinds = {value.get_node().get_type_name() for value in passed}
-    return value.get_node(), bool(kinds & ARITHMETIC)
+    return last, bool(kinds & ARITHMETIC)
 
 
-def _way_back(output: Any) -> list[Any]:
-    """The values from an output of a graph back to the last operation that computes them."""
-    way = [output.get_node().input_value(0)]
+def _way_back(value: Any) -> list[Any]:
+    """The values from one of a graph back to the last operation that computes them."""
+    way = [value]
     while True:
         node = way[-1].get_node()
         kind = node.get_type_name()
@@ -89,33 +130,59 @@ def _way_back(output: Any) -> list[Any]:
 
 
 def _largest(graph: ov.Model) -> int:
-    """The largest intensity that the graph's first operations expect: 1 or 255."""
-    output, gain = graph.input(0), 1.0
-    while True:
-        readers = [
-            reader
-            for reader in output.get_target_inputs()
-            if reader.get_node().get_type_name() != "ShapeOf"
-        ]
-        if len(readers) != 1:
-            return ONE
-        [reader] = readers
-        node = reader.get_node()
+    """The largest intensity that the graph's first operations expect: 1, 255 or 65535; 0 where it
+    is larger than 255, and not told.
+    """
+    gains = {_key(graph.input(0)): 1.0}  # of the values that are the image still
+    for node in graph.get_ordered_ops():
         kind = node.get_type_name()
-        if kind == "Convert" and node.get_output_element_type(0).is_integral():
-            return EIGHT_BITS
-        if kind in ARITHMETIC:
-            factor, shift = _factor_and_shift(node, reader.get_index())
+        known = [gains.get(_key(value)) for value in node.input_values()]
+        own = [gain for gain in known if gain is not None]
+        if not own or kind == "Result":
+            continue
+        gain = own[0]
+        if kind in ARITHMETIC and len(own) == 1:
+            factor, shift = _factor_and_shift(node, known.index(gain))
             if factor is None:
-                return ONE
-            if shift > LARGEST_SHIFT * gain:
-                return EIGHT_BITS
+                continue
+            found = _of_shift(shift / gain)
             gain *= factor
-            if 0 < gain < LEAST_RANGE:
-                return EIGHT_BITS
-        elif kind not in MOVES and kind != "Clamp":
-            return ONE
-        output = node.output(0)
+            found = _of_gain(gain) if found is None else found
+            if found is not None:
+                return found
+        elif kind in MOVES | {"Clamp"} and known[0] is not None:
+            element = node.get_output_element_type(0)
+            if kind == "Convert" and element.is_integral() and gain < LARGEST_ROUNDED:
+                return SIXTEEN_BITS if element == ov.Type.u16 else EIGHT_BITS
+        elif kind == "Concat" and len(own) == len(known):  # as of one gray channel three
+            gain = max(own)
+        else:
+            continue
+        if gain > 0:
+            gains |= {_key(value): gain for value in node.outputs()}
+    return ONE
+
+
+def _key(output: Any) -> tuple[str, int]:
+    return output.get_node().get_friendly_name(), output.get_index()
+
+
+def _of_shift(shift: float) -> int | None:
+    """The largest intensity of what so much is taken away from; None: it tells nothing."""
+    if shift <= LARGEST_SHIFT:
+        return None
+    return EIGHT_BITS if shift <= LARGEST_OF_EIGHT_BITS else UNTOLD
+
+
+def _of_gain(gain: float) -> int | None:
+    """The largest intensity of what is multiplied by so much; None: it tells nothing."""
+    if not 0 < gain < LEAST_RANGE:
+        return None
+    divisor = 1 / gain
+    if divisor <= LARGEST_OF_EIGHT_BITS:
+        return EIGHT_BITS
+    told = np.isclose(divisor, OF_SIXTEEN_BITS, rtol=SAME, atol=0).any()
+    return SIXTEEN_BITS if told else UNTOLD
 
 
 def _factor_and_shift(node: Any, index: int) -> tuple[float | None, float]:

@@ -56,6 +56,12 @@ class Reading:
     vectors: tuple[Vector, ...] = ()
 
 
+class NotHere(Exception):
+    """What made an artifact cannot run it on this machine, as TensorFlow on CPUs cannot run
+    convolutions with the channels first.
+    """
+
+
 def read(path: Path, folder: Path) -> Reading:
     """Read an artifact.
 
@@ -175,6 +181,12 @@ def _saved_model(folder: Path, temporary: Path) -> Reading:
         whole = _takes_whole_numbers(loaded)
         return Reading(None, in_a_line(exc), source, "", *_ports_of(loaded), whole)
     if loaded is None:
+        if any(taken.get_element_type() == ov.Type.string for taken in graph.inputs):
+            raise ModelError(
+                f"{folder.name} takes text in its signature {saved_model.SIGNATURE}, and "
+                f"TensorFlow must not run it: {refused}; a model takes images; save it with the "
+                "signature that takes an image alone"
+            )
         return Reading(graph, "", None, refused, *graph_ports(graph))
     graph = in_order(graph, loaded.output_names)
     return Reading(graph, "", source, "", *_ports_of(loaded), vectors=vectors_of(loaded))
@@ -191,12 +203,15 @@ def _ports_of(loaded: Any) -> tuple[list[Port], list[Port]]:
 
 
 def of_function(function: Any) -> Run:
-    """What is called like a Keras model."""
+    """What is called like a Keras model. It may raise NotHere."""
 
     def run(images: np.ndarray) -> list[np.ndarray]:
         import tensorflow as tf
 
-        given = tf.nest.flatten(function(tf.convert_to_tensor(images), training=False))
+        try:
+            given = tf.nest.flatten(function(tf.convert_to_tensor(images), training=False))
+        except tf.errors.UnimplementedError as exc:
+            raise NotHere(in_a_line(exc)) from exc
         return [_in_float32(values).numpy() for values in given]
 
     return run

@@ -30,6 +30,8 @@ from ..form import Form
 from ..network import (
     EIGHT_BITS,
     ONE,
+    SIXTEEN_BITS,
+    UNTOLD,
     Description,
     Ends,
     Geometry,
@@ -42,7 +44,7 @@ from .convert import Conversion
 XML, JSON = "graph.xml", "graph.json"
 INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 5  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 6  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
@@ -230,7 +232,7 @@ def _geometry(told: dict[str, Any]) -> Geometry:
 def _ends(told: dict[str, Any]) -> Ends:
     seen = told["seen"]
     ends = Ends(told["largest"], told["activation"], told["labels"], seen and _seen(seen))
-    if ends.largest not in (ONE, EIGHT_BITS):
+    if ends.largest not in (UNTOLD, ONE, EIGHT_BITS, SIXTEEN_BITS):
         raise ValueError(f"its largest intensity is {ends.largest}")
     if ends.activation not in (SIGMOID, SOFTMAX, LINEAR, ""):
         raise ValueError(f"its activation is {ends.activation}")

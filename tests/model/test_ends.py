@@ -1,0 +1,136 @@
+"""What the first and the last operations of a graph tell, in ways that other makers write them."""
+
+import numpy as np
+import openvino as ov
+import pytest
+from openvino import opset15 as ops
+
+from segmentation.errors import ModelError
+from segmentation.networks import meaning, trained
+from segmentation.networks.conversion import convert, ends, readers
+from segmentation.networks.conversion.ports import graph_ports
+from segmentation.networks.network import Description, Ends, Geometry
+from segmentation.spec import ModelSpec
+
+CHANNELS_FIRST = [-1, 1, -1, -1]
+
+
+def convolved(value, classes, size=1, stride=1):
+    """A convolution with weights that are always the same."""
+    channels = value.get_partial_shape()[1].get_length()
+    rng = np.random.default_rng(size)
+    weights = rng.normal(0.5, 0.1, (classes, channels, size, size)).astype(np.float32)
+    pads = [size // 2] * 2
+    return ops.convolution(value, weights, [stride] * 2, pads, pads, [1, 1]).output(0)
+
+
+def graph_of(last, first=lambda image: image, kind=ov.Type.f32):
+    """A network (N, 1, H, W) -> (N, K, H, W) that begins and ends in a way."""
+    image = ops.parameter(ov.PartialShape(CHANNELS_FIRST), kind)
+    return ov.Model([ops.result(last(first(image.output(0))))], [image])
+
+
+def joined(*values):
+    return ops.concat(list(values), 1).output(0)
+
+
+def softmaxed(value):
+    return ops.softmax(convolved(value, 2), 1).output(0)
+
+
+def part(value, begin, end):
+    """Some of the classes."""
+    at = [np.array([number]) for number in (begin, end, 1, 1)]
+    return ops.slice(value, *at).output(0)
+
+
+LAST = {
+    "sub-pixels": (lambda x: ops.depth_to_space(convolved(x, 4), "blocks_first", 2), "linear"),
+    "sum": (lambda x: ops.add(convolved(x, 1), convolved(x, 1, 3)), "linear"),
+    "heads": (lambda x: joined(convolved(x, 1), convolved(x, 2, 3)), "linear"),
+    "image added": (lambda x: ops.add(convolved(x, 1), x), ""),
+    "one head of others": (lambda x: joined(convolved(x, 1), ops.sigmoid(convolved(x, 1))), ""),
+    "logarithms": (lambda x: ops.log_softmax(convolved(x, 3), 1), "linear"),
+    "softmax": (softmaxed, "softmax"),
+    "one class of softmax": (lambda x: part(softmaxed(x), 1, 2), ""),
+    "one class of logarithms": (lambda x: part(ops.log_softmax(convolved(x, 3), 1), 1, 2), ""),
+}
+
+
+@pytest.mark.parametrize(("last", "activation"), LAST.values(), ids=LAST)
+def test_what_it_ends_with(last, activation):
+    assert ends.activation(graph_of(last).output(0)) == activation
+
+
+def test_one_class_of_a_softmax_is_no_softmax_when_it_is_enlarged():
+    """A softmax of one class would be 1 everywhere."""
+    graph = graph_of(lambda x: part(softmaxed(convolved(x, 4, 3, 2)), 1, 2))
+    reading = readers.Reading(graph, "", None, "by nothing", *graph_ports(graph))
+    served = convert.convert(reading, "model")
+    image = np.random.default_rng(1).random((1, 64, 64, 1), np.float32)
+    values = ov.Core().compile_model(served.graph, "CPU")(image)[0]
+    assert (served.form.factor, served.form.activation) == (2, "")
+    assert values.max() < 1
+
+
+def divided(by):
+    return lambda x: ops.divide(x, np.float32(by)).output(0)
+
+
+def minus(number):
+    return lambda x: ops.subtract(x, np.float32(number)).output(0)
+
+
+def as_colors(x):
+    return joined(x, x, x)
+
+
+def tiled(x):
+    return ops.tile(x, np.array([1, 3, 1, 1])).output(0)
+
+
+def rounded(kind):
+    return lambda x: ops.convert(ops.convert(x, kind), "f32").output(0)
+
+
+FIRST = {
+    "8 bits": (divided(255), 255),
+    "three of gray": (lambda x: divided(127.5)(as_colors(x)), 255),
+    "three of gray, tiled": (lambda x: divided(255)(tiled(x)), 255),
+    "the image goes on": (lambda x: joined(convolved(divided(255)(x), 1), x), 255),
+    "16 bits": (divided(65535), 65535),
+    "16 bits, signed": (lambda x: minus(1)(divided(32767.5)(x)), 65535),
+    "uint8": (rounded("u8"), 255),
+    "uint16": (rounded("u16"), 65535),
+    "rounded within": (lambda x: rounded("u8")(divided(1 / 255)(x)), 1),
+    "12 bits": (divided(4095), 0),
+    "a mean of 12 bits": (minus(1800), 0),
+    "standardised": (lambda x: ops.subtract(x, ops.reduce_mean(x, [2, 3], True)).output(0), 1),
+}
+
+
+@pytest.mark.parametrize(("first", "largest"), FIRST.values(), ids=FIRST)
+def test_what_it_takes(first, largest):
+    graph = graph_of(lambda x: ops.sigmoid(convolved(x, 1)).output(0), first)
+    assert ends.of_graph(graph) == Ends(largest, "sigmoid")
+
+
+def described(largest):
+    return Description("cells.onnx", 1, None, None, 1, None, Geometry(1), Ends(largest, "sigmoid"))
+
+
+def test_a_first_layer_for_16_bits_is_given_these():
+    found = meaning.of(described(65535), ModelSpec())
+    white = np.ones((1, 2, 2, 1), np.float32)
+    np.testing.assert_array_equal(found.preprocessing.of_intensities(white), 65535 * white)
+    assert "takes intensities of 0–65535, as its first layer tells" in found.assumed[0]
+    assert not found.remark
+
+
+def test_other_large_numbers_are_refused_until_model_json_says_them():
+    found = meaning.of(described(0), ModelSpec()).preprocessing
+    assert isinstance(found, trained.Unsettled)
+    with pytest.raises(ModelError, match=r'larger numbers than 0–255, .*"gain": 4095.*16 bits'):
+        found.fitted(None)
+    spec = ModelSpec.parse(b'{"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 4095}}]}')
+    assert meaning.of(described(0), spec).preprocessing is spec.preprocessing
