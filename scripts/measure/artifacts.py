@@ -30,6 +30,7 @@ HEAD = "| artifact | kind | answers as its maker | said or assumed |\n|---|---|-
 SHORT = {
     "since nothing says": "",
     "0–255": "takes 0–255",
+    "0–65535": "takes 0–65535",
     "without an activation": "gives logits",
     "is taken, the last one": "the last output",
     "of the size, which are enlarged": "smaller, enlarged",
@@ -64,14 +65,14 @@ def main(folder: Path, write: Path | None) -> None:
 
 def row_of(directory: Path) -> str:
     """One line of the table."""
+    kind = _kind(directory)
     try:
         found = inspect(directory)
+        with np.load(directory / EXPECTED, allow_pickle=False) as expected:
+            most = _difference(found, expected)
     except SegmentationError as exc:
         reason = textwrap.shorten(str(exc).split(";")[0], LENGTH, placeholder=" …")
-        return f"| {directory.name} | {_kind(directory)} | refused | {reason} |"
-    kind = _kind(directory)
-    with np.load(directory / EXPECTED, allow_pickle=False) as expected:
-        most = _difference(found, expected)
+        return f"| {directory.name} | {kind} | refused | {reason} |"
     verdict = "not compared"
     if most is not None:
         verdict = f"exact, {most:.0e}" if most <= EXACT else f"**differs by {most:.1g}**"
