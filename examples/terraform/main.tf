@@ -120,7 +120,7 @@ resource "aws_sagemaker_endpoint" "this" {
     }
 
     blue_green_update_policy {
-      termination_wait_in_seconds = 0
+      termination_wait_in_seconds = 300
 
       traffic_routing_configuration {
         type                     = "ALL_AT_ONCE"

@@ -52,7 +52,9 @@ fi
 ensure_repository() {
   aws ecr describe-repositories --repository-names "$repository" >/dev/null 2>&1 ||
     aws ecr create-repository --repository-name "$repository" --image-tag-mutability IMMUTABLE \
-      --image-scanning-configuration scanOnPush=true >/dev/null
+      --image-scanning-configuration scanOnPush=true >/dev/null ||
+    fail "the repository $repository cannot be seen or made, as said above;" \
+      "scripts/aws/policies/deployer-policy.json allows both, for the name that it has"
   aws ecr put-lifecycle-policy --repository-name "$repository" --lifecycle-policy-text '{"rules": [{
     "rulePriority": 1, "description": "untagged images go after 14 days",
     "selection": {"tagStatus": "untagged", "countType": "sinceImagePushed",
@@ -71,8 +73,9 @@ if [ -z "$registry" ]; then
   [ -n "$region" ] || fail "no region; set AWS_REGION, or give --region"
   export AWS_REGION=$region AWS_DEFAULT_REGION=$region AWS_PAGER=
   account=${account:-$(aws sts get-caller-identity --query Account --output text)} ||
-    fail "no AWS credentials; run: aws configure"
+    fail "AWS takes no credentials of yours, as said above; run: aws configure, or: aws sso login"
   registry=$account.dkr.ecr.$region.amazonaws.com
+  [[ $region != cn-* ]] || registry=$registry.cn
   ensure_repository
   digest=$(pushed_digest)
   if [[ $digest == sha256:* ]]; then

@@ -6,12 +6,12 @@ import in_venv as in_venv
 import click
 
 from aws.lib import component_rollout, inventory
-from aws.lib.cli import Aws, command, or_none, pages, s3_location
+from aws.lib.cli import Aws, command, endpoint_name, or_none, pages, s3_location
 from aws.lib.logs import of_component, of_endpoint
 
 
 @command("scripts/aws/delete.py cells --artifacts s3://my-bucket/models/ --images unet-inference")
-@click.argument("name")
+@click.argument("name", callback=endpoint_name)
 @click.option("--artifacts", metavar="S3_PREFIX", help="also delete every object below this prefix")
 @click.option("--images", metavar="REPOSITORY", help="also delete this repository of ECR, whole")
 @click.option("--logs", is_flag=True, help="also delete the endpoint's log group")
@@ -50,7 +50,10 @@ def delete(aws: Aws, existing: inventory.Inventory) -> None:
     sagemaker = aws("sagemaker")
     inventory.end_scaling(aws, existing)  # before the endpoint: nobody scales what goes
     component_rollout.delete(aws, existing)
-    if existing.endpoint:
+    endpoint = existing.endpoint
+    if existing.status in inventory.CHANGING:  # SageMaker does not delete what is being changed
+        endpoint = inventory.wait(aws, existing.name)
+    if endpoint:
         sagemaker.delete_endpoint(EndpointName=existing.name)
         inventory.wait(aws, existing.name)
     for config in existing.configs:

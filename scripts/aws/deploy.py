@@ -9,7 +9,8 @@ import in_venv as in_venv
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from aws.lib import choices, cloudformation, inventory, options, pace, record, rollout, sources
+from aws.lib import choices, inventory, options, pace, record, rollout, sources
+from aws.lib import dry_run as printing
 from aws.lib.calls import Call
 from aws.lib.cli import Aws, command, or_none
 from aws.lib.deployment import Deployment
@@ -58,20 +59,10 @@ def main(region: str | None, dry_run: bool, form: str, yes: bool, **fields: Any)
     aws = Aws(region)
     deployment = sources.resolve(aws, deployment)
     if dry_run:
-        show(deployment, form)
+        calls, update = deployment.calls(), deployment.update_endpoint()
+        printing.show(form, calls, update, HEADINGS, in_template=True)
     else:
         deploy(aws, deployment)
-
-
-def show(deployment: Deployment, form: str) -> None:
-    """Print the requests, as lines for the AWS CLI or as a template of CloudFormation."""
-    if form == options.CLOUDFORMATION:
-        click.echo(cloudformation.text(deployment.calls(), deployment.update_endpoint()), nl=False)
-        return
-    for call in deployment.calls():
-        click.echo(f"# {HEADINGS[call.operation]}\n{call.as_cli()}\n")
-    update = deployment.update_endpoint()
-    click.echo(f"# {HEADINGS[update.operation]}\n{update.as_cli()}")
 
 
 def deploy(aws: Aws, deployment: Deployment) -> None:
@@ -83,20 +74,13 @@ def deploy(aws: Aws, deployment: Deployment) -> None:
     before = rollout.settle(aws, deployment.name)
     old = inventory.variant_of(aws, before.config) if before.config else {}
     _check(aws, deployment, before, old)
-    known = before.record
     if before.endpoint and before.status == "InService":  # also what served unseen
-        known = record.write(aws, before.endpoint, known, deployment.tags)
+        before.record = record.write(aws, before.endpoint, before.record, deployment.tags)
     undo: list[Call] = []
-    try:
+    with rollout.removing(lambda: _undo_unless_used(aws, deployment, undo)):
         endpoint = _bring(aws, deployment, before, old, undo)
-    except (ClientError, BotoCoreError) as exc:
-        _undo_unless_used(aws, deployment, undo)
-        raise click.ClickException(explain(exc)) from exc
-    except click.ClickException:
-        _undo_unless_used(aws, deployment, undo)
-        raise
-    known = record.write(aws, endpoint, known, deployment.tags)
-    _scale(aws, deployment, before, old)
+    known = record.write(aws, endpoint, before.record, deployment.tags)
+    _scale(aws, deployment)
     _prune(aws, deployment, {config for config in (known.serves, known.before) if config})
     click.echo(f"{deployment.name} serves {deployment.config_name} in {aws.region}")
 
@@ -123,6 +107,7 @@ def _bring(
     if before.status == "Failed":  # it can only be deleted
         aws("sagemaker").delete_endpoint(EndpointName=deployment.name)
         inventory.wait(aws, deployment.name)
+        before.record = record.Record(None, None, {})  # it was in tags of what has gone
     if before.status in {"gone", "Failed"}:
         removal = Call("sagemaker", "delete_endpoint", {"EndpointName": deployment.name})
 
@@ -130,13 +115,13 @@ def _bring(
             deployment.create_endpoint().run(aws)
             undo.append(removal)
 
-        return rollout.run(aws, before, config, request, released=False)
+        return rollout.run(aws, before, config, request, ("", ""))
     if before.config == config and before.status == "InService":
         assert before.endpoint
         return before.endpoint
-    released = _released(deployment, before, old)
+    machines = (rollout.machine(old), _machine(deployment))
     update = deployment.update_endpoint(scaled=bool(before.targets))
-    return rollout.run(aws, before, config, lambda: update.run(aws), released)
+    return rollout.run(aws, before, config, lambda: update.run(aws), machines)
 
 
 def _make_parts(aws: Aws, deployment: Deployment, before: Inventory, undo: list[Call]) -> None:
@@ -154,11 +139,6 @@ def _make_parts(aws: Aws, deployment: Deployment, before: Inventory, undo: list[
         name = alarm.parameters["AlarmName"]
         if name not in existing:
             undo.append(Call("cloudwatch", "delete_alarms", {"AlarmNames": [name]}))
-
-
-def _released(deployment: Deployment, before: Inventory, old: dict[str, Any]) -> bool:
-    """Whether autoscaling must end for the time of an update."""
-    return bool(before.targets) and rollout.machine(old) != _machine(deployment)
 
 
 def _machine(deployment: Deployment) -> str:
@@ -180,20 +160,15 @@ def _undo_unless_used(aws: Aws, deployment: Deployment, undo: list[Call]) -> Non
         rollout.undo(aws, undo)
 
 
-def _scale(aws: Aws, deployment: Deployment, before: Inventory, old: dict[str, Any]) -> None:
+def _scale(aws: Aws, deployment: Deployment) -> None:
     """Begin the autoscaling that is asked for; end what was, where it is not wanted any more."""
-    released = _released(deployment, before, old)  # ended already
-    if deployment.no_scaling:
-        if not released:
-            inventory.end_scaling(aws, before)
-    elif deployment.scaling:
+    kept: tuple[str, ...] = ()
+    if deployment.scaling:
         calls = _measured(aws, deployment).calls(deployment.name)
         inventory.begin_scaling(aws, deployment.name, calls, deployment.all_tags)
-        names = tuple(call.parameters.get("PolicyName", "") for call in calls)
-        if not released:
-            inventory.end_scaling(aws, before, kept=names)
-    elif released and rollout.SERVERLESS not in {rollout.machine(old), _machine(deployment)}:
-        rollout.restore_scaling(aws, before)
+        kept = tuple(call.parameters.get("PolicyName", "") for call in calls)
+    if deployment.scaling or deployment.no_scaling:
+        inventory.end_scaling(aws, inventory.take(aws, deployment.name), kept)
 
 
 def _measured(aws: Aws, deployment: Deployment) -> Scaling:

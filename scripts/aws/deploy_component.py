@@ -10,7 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.lib import (
-    cloudformation,
+    choices,
     component_rollout,
     inventory,
     machines,
@@ -19,6 +19,7 @@ from aws.lib import (
     rollout,
     sources,
 )
+from aws.lib import dry_run as printing
 from aws.lib.calls import Call
 from aws.lib.cli import Aws, command, or_none
 from aws.lib.component import Component
@@ -38,6 +39,7 @@ HEADINGS = {  # what a request is for
     "register_scalable_target": "autoscaling, once the component serves: between which limits",
     "put_scaling_policy": "autoscaling: by what",
     "put_metric_alarm": "the alarm that makes the first copy",
+    "update_inference_component": "where there is a component, in place of making it",
 }
 
 
@@ -60,7 +62,8 @@ def main(region: str | None, dry_run: bool, form: str, yes: bool, **fields: Any)
     aws = Aws(region)
     component = dataclasses.replace(component, model=sources.resolve(aws, component.model))
     if dry_run:
-        show(component, form)
+        calls, update = component.calls(), component.update_component()
+        printing.show(form, calls, update, HEADINGS, in_template=False)
     else:
         deploy(aws, component)
 
@@ -81,6 +84,7 @@ def check(component: Component, yes: bool) -> None:
     Raises:
         click.UsageError: they do not.
     """
+    choices.check_model(component.model.model_data, multi_model=False)
     if component.max_copies < max(component.min_copies, 1):
         raise click.UsageError("--max-copies is less than --min-copies")
     if component.inference_ami and not machines.has_gpu(component.instance_type):
@@ -95,18 +99,6 @@ def check(component: Component, yes: bool) -> None:
         )
 
 
-def show(component: Component, form: str) -> None:
-    """Print the requests, as lines for the AWS CLI or as a template of CloudFormation."""
-    calls = component.calls()
-    if form == options.CLOUDFORMATION:
-        click.echo(cloudformation.text(calls, None), nl=False)
-        return
-    for call in calls:
-        click.echo(f"# {HEADINGS[call.operation]}\n{call.as_cli()}\n")
-    update = component.update_component()
-    click.echo(f"# where there is a component, in place of making it\n{update.as_cli()}")
-
-
 def deploy(aws: Aws, component: Component) -> None:
     """Bring endpoint and component to what is wanted.
 
@@ -116,14 +108,8 @@ def deploy(aws: Aws, component: Component) -> None:
     before = _settled(aws, component.name)
     known = before.record
     undo: list[Call] = []
-    try:
+    with rollout.removing(lambda: _undo_unless_used(aws, component, before, undo)):
         endpoint = _bring(aws, component, before, undo)
-    except (ClientError, BotoCoreError) as exc:
-        component_rollout.undo(aws, undo)
-        raise click.ClickException(explain(exc)) from exc
-    except click.ClickException:
-        component_rollout.undo(aws, undo)
-        raise
     served = component.model.model_name
     known = record.write(aws, endpoint, known, component.model.tags, serves=served)
     component_rollout.begin_scaling(aws, component, before)
@@ -197,10 +183,30 @@ def _endpoint(
     elif before.config != component.config_name:
         parameters = {"EndpointName": name, "EndpointConfigName": component.config_name}
         Call("sagemaker", "update_endpoint", parameters).run(aws)
+        # from now on the endpoint has the config, whatever becomes of the copies
+        undo[:] = [call for call in undo if call.operation != "delete_endpoint_config"]
     endpoint = inventory.wait(aws, name)
     inventory.check_serves(aws, endpoint, name, component.config_name, [])
     assert endpoint
     return endpoint
+
+
+def _undo_unless_used(aws: Aws, component: Component, before: Inventory, undo: list[Call]) -> None:
+    """Remove what this run made, if no copy that was there before can have it."""
+    if before.component:
+        name = component.name
+        try:
+            found = or_none(
+                aws("sagemaker").describe_inference_component, InferenceComponentName=name
+            )
+        except (ClientError, BotoCoreError) as exc:
+            click.echo(f"what this run made is left: {explain(exc)}", err=True)
+            return
+        status = found["InferenceComponentStatus"] if found else "gone"
+        serves = found["Specification"].get("ModelName") if found else None
+        if status in component_rollout.CHANGING or serves == component.model.model_name:
+            return
+    rollout.undo(aws, undo)
 
 
 def _prune(aws: Aws, component: Component, kept: set[str]) -> None:

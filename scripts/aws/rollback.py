@@ -6,13 +6,13 @@ import in_venv as in_venv
 import click
 
 from aws.lib import alarms, component_rollout, inventory, record, rollout
-from aws.lib.cli import Aws, command
+from aws.lib.cli import Aws, command, endpoint_name
 from aws.lib.deployment import Deployment, update
 from aws.lib.inventory import Inventory
 
 
 @command("scripts/aws/rollback.py cells")
-@click.argument("name")
+@click.argument("name", callback=endpoint_name)
 @click.option("--to", "wanted", metavar="CONFIG", help="back to this one; status.py lists them")
 @click.option("--no-alarms", is_flag=True, help="nothing may undo the rollback")
 def main(name, region, wanted, no_alarms):
@@ -41,21 +41,17 @@ def rollback(aws: Aws, name: str, wanted: str | None = None, no_alarms: bool = F
     target = wanted or before.record.back_to(before.endpoint)
     config = _existing(before, target)
     versions = (before.endpoint["EndpointConfigName"], config)
-    machines = [rollout.machine(inventory.variant_of(aws, version)) for version in versions]
-    rollout.check_kinds(name, *machines)
+    old, new = (rollout.machine(inventory.variant_of(aws, version)) for version in versions)
+    rollout.check_kinds(name, old, new)
     click.echo(f"{name}: {before.config} -> {config}", err=True)
     watching = [] if no_alarms else _alarms(before, config)
     if not watching and not no_alarms:
         click.echo(f"warning: no alarm watches {config}", err=True)
     how = None
-    if machines[1] != rollout.SERVERLESS:
+    if new != rollout.SERVERLESS:
         how = alarms.deployment_config(Deployment.strategy, watching)
-    request = update(name, config, rollout.SERVERLESS not in machines, how)
-    released = bool(before.targets) and machines[0] != machines[1]
-    endpoint = rollout.run(aws, before, config, lambda: request.run(aws), released)
-    if released and rollout.SERVERLESS not in machines:
-        rollout.restore_scaling(aws, before)
-    record.write(aws, endpoint, before.record)
+    request = update(name, config, rollout.SERVERLESS not in (old, new), how)
+    rollout.run(aws, before, config, lambda: request.run(aws), (old, new))
     click.echo(f"{name} serves {config} in {aws.region}")
 
 

@@ -10,7 +10,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.lib import inventory
-from aws.lib.cli import Aws, command, pages
+from aws.lib.cli import Aws, command, endpoint_name, pages
 from aws.lib.scaling import COPIES, INSTANCES, PROVISIONED
 
 SCALED = {INSTANCES: "instances", PROVISIONED: "provisioned requests", COPIES: "copies"}
@@ -18,7 +18,7 @@ PRICE_REGION = "us-east-1"  # where the price list is served
 
 
 @command("scripts/aws/status.py cells")
-@click.argument("name", required=False)
+@click.argument("name", required=False, callback=endpoint_name)
 def main(name, region):
     """Show the endpoint NAME; without a name, list all endpoints."""
     aws = Aws(region)

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Batch transform: segment all images below a prefix in S3, on one machine or on many."""
 
+import re
 import time
 from typing import Any
 
@@ -18,9 +19,18 @@ from aws.lib.names import TAG
 from segmentation.wire.formats import ANY_PICTURE
 
 POLL_SECONDS = 10
+JOB = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 NAMED = 20  # images that are named at most, where many have failed
 EXAMPLE = """scripts/aws/transform.py --endpoint cells --input s3://my-bucket/images/sections/ \\
   --output s3://my-bucket/answers/masks/ --instances 4"""
+
+
+def name_of_job(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not JOB.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} must have letters, digits and hyphens, 63 at most, none at the ends"
+        )
+    return value
 
 
 @command(EXAMPLE)
@@ -37,7 +47,9 @@ EXAMPLE = """scripts/aws/transform.py --endpoint cells --input s3://my-bucket/im
 @click.option("--accept", help="of the masks; default: in kind")
 @click.option("--instance-type", default=INSTANCE_TYPE, show_default=True)
 @click.option("--instances", type=click.IntRange(1, 100), default=1, show_default=True)
-@click.option("--job", help="name of the job; default: the model's, and the time")
+@click.option(
+    "--job", callback=name_of_job, help="name of the job; default: the model's, and the time"
+)
 def main(region, model, endpoint, source, output, content_type, job, **options):
     """Run a batch-transform job; each image below the folder --input is sent whole.
 
@@ -51,7 +63,7 @@ def main(region, model, endpoint, source, output, content_type, job, **options):
     aws = Aws(region)
     model = model or model_of(aws, endpoint)
     check_archive(aws, model)
-    job = job or f"{model[:40]}-{int(time.time())}"
+    job = job or f"{model[:52]}-{int(time.time())}"  # 63 characters, the endpoint's name in them
     images = batch.collect(aws, job, source, output, content_type)
     if images.other:
         click.echo(f"{images.other} other objects below {images.source} are left out", err=True)

@@ -121,8 +121,11 @@ def create_transform_job(self):
 
 
 def delete_endpoint(self) -> str:
-    """An endpoint that has inference components cannot be deleted."""
+    """An endpoint that has inference components, or is being changed, cannot be deleted."""
     name = request_of(self, "DeleteEndpoint")["EndpointName"]
+    found = self.sagemaker_backend.endpoints.get(name)
+    if found and found.endpoint_status in {"Creating", "Updating", "Deleting"}:
+        raise JsonRESTError("ValidationException", f"Cannot update in-progress endpoint {name}.")
     if any(c["EndpointName"] == name for c in components(self.sagemaker_backend).values()):
         raise JsonRESTError("ValidationException", "The endpoint has inference components.")
     return motos_delete_endpoint(self)

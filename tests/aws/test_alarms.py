@@ -2,6 +2,8 @@
 
 import pytest
 
+from aws.lib.alarms import BAKE_SECONDS, deployment_config
+
 NEW = ("--env", "UNET_THRESHOLD=0.4")
 
 
@@ -72,6 +74,13 @@ def test_an_alarm_that_rings_already(cloud, deploy):
         AlarmName="mine", StateValue="ALARM", StateReason="test"
     )
     assert "warning: mine is in ALARM already" in deploy("--alarm", "mine").output
+
+
+@pytest.mark.parametrize("strategy", [("all-at-once", 100), ("canary", 50), ("linear", 50)])
+def test_the_old_fleet_is_there_as_long_as_alarms_are_watched(strategy):
+    policy = deployment_config(strategy, ["mine"])["BlueGreenUpdatePolicy"]
+    assert policy["TerminationWaitInSeconds"] == BAKE_SECONDS
+    assert policy["TrafficRoutingConfiguration"]["WaitIntervalInSeconds"] == BAKE_SECONDS
 
 
 def test_none(cloud, deploy):

@@ -3,8 +3,10 @@
 import functools
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from aws import delete, deploy_component, rollback, status
+from aws.lib import component_rollout
 from support.commands import run
 
 NEW = ("--env", "UNET_THRESHOLD=0.4")
@@ -93,6 +95,28 @@ def test_a_model_that_does_not_come_up(cloud, component):
     assert (cloud.state(), serves(cloud)) == (before, first)
 
 
+def test_the_config_that_serves_is_left_when_a_model_does_not_come_up(cloud, component):
+    component()
+    first = serves(cloud)
+    component("--max-instances", "3", image="broken", code=1)
+    [(_, config)] = cloud.state()["endpoints"]
+    assert config in cloud.state()["configs"]
+    assert (serves(cloud), cloud.state()["models"]) == (first, [first])
+
+
+def test_a_model_that_copies_may_have_is_left(cloud, component, monkeypatch):
+    """The wait for them ends by an error of the network, say; they are changed nevertheless."""
+    component()
+    first = serves(cloud)
+
+    def break_off(*_):
+        raise EndpointConnectionError(endpoint_url="https://x")
+
+    monkeypatch.setattr(component_rollout, "wait", break_off)
+    assert "check the network" in component(*NEW, code=1).output
+    assert serves(cloud) in set(cloud.state()["models"]) - {first}
+
+
 def test_kinds_are_not_changed_into_each_other(cloud, component, deploy):
     component()
     assert "has an inference component" in deploy(code=1).output
@@ -108,6 +132,7 @@ def test_kinds_are_not_changed_into_each_other(cloud, component, deploy):
         (("--instance-type", "ml.g5.xlarge"), "may be costly; add --yes"),
         (("--inference-ami", "al2-ami-sagemaker-inference-gpu-2"), "has none"),
         (("--format", "cloudformation"), "--format is for --dry-run"),
+        (("--model", "s3://unet-test"), "is a whole bucket"),
     ],
 )
 def test_misuse(component, options, message):

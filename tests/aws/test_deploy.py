@@ -7,6 +7,7 @@ import time
 import pytest
 
 from aws import delete, rollback, status
+from aws.lib import inventory
 from aws.lib.calls import Call
 from aws.lib.logs import of_endpoint
 from support.commands import run
@@ -124,6 +125,14 @@ def test_a_failed_update_shows_the_log_of_what_failed(cloud, deploy):
     assert "--health-timeout" in output
 
 
+def test_what_serves_is_written_on_an_endpoint_that_is_made_anew(cloud, deploy):
+    deploy()
+    before = cloud.tags()
+    cloud.set("status", "Failed")
+    deploy()
+    assert cloud.tags() == before
+
+
 def test_tags_of_an_existing_endpoint(cloud, deploy):
     deploy("--tag", "team=cells")
     assert cloud.tags()["team"] == "cells"
@@ -139,6 +148,32 @@ def test_tags_of_an_existing_endpoint(cloud, deploy):
 def test_costly_and_meant(cloud, deploy):
     deploy("--max-instances", "5", "--yes")
     assert cloud.state()["targets"] == [(1, 5)]
+
+
+@pytest.mark.parametrize("name", ["", "a b", "-cells", "cells_1", "ü", "c" * 53])
+@pytest.mark.parametrize("script", [status, rollback, delete])
+def test_names_that_no_endpoint_has(cloud, script, name):
+    output = run(script, "--", name, code=2).output
+    assert f"{name!r} must have letters, digits and hyphens, 52 at most" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--model", "s3://unet-test"), "is a whole bucket; give the key of a model.tar.gz"),
+        (("--model", "s3://unet-test/"), "is a whole bucket; give the key of a model.tar.gz"),
+        (("--model", "s3://unet-test/m.zip"), "no model.tar.gz, and no prefix of files"),
+        (("--env", "1A=x"), "'1A' must have letters, digits and underscores"),
+        (("--env", "A-B=x"), "'A-B' must have letters, digits and underscores"),
+        (("--instance-type", "c7i.xlarge"), "'c7i.xlarge' must be such as ml.c7i.xlarge"),
+        (("--vpc", "subnet-1,sg-1:sg-2"), "must be subnet-…,subnet-…:sg-…"),
+        (("--vpc", "subnet-1:sg-2,"), "must be subnet-…,subnet-…:sg-…"),
+    ],
+)
+def test_what_aws_would_refuse_is_refused_before(cloud, deploy, options, message):
+    output = " ".join(deploy(*options, code=2).output.split())
+    assert message in output
+    assert cloud.state() == NOTHING
 
 
 def test_a_missing_artifact(cloud, deploy):
@@ -179,6 +214,22 @@ def test_deletion_asks(cloud, deploy):
     output = run(delete, "cells", stdin="n\n", code=1).output
     assert "endpoint cells" in output
     assert cloud.state() == before
+
+
+@pytest.mark.parametrize("status", ["Updating", "Deleting"])
+def test_the_deletion_of_what_is_being_changed_waits(cloud, deploy, monkeypatch, status):
+    """A second run after one that was cut off finds it being deleted, or an update on its way."""
+    deploy()
+    cloud.set("status", status)
+
+    def settle(_):
+        cloud.set("status", "InService")
+        if status == "Deleting":
+            cloud.aws("sagemaker").delete_endpoint(EndpointName="cells")
+
+    monkeypatch.setattr(inventory.time, "sleep", settle)
+    assert "nothing is left" in run(delete, "cells", "--yes").output
+    assert cloud.state() == NOTHING
 
 
 def test_deletion_of_images_artifacts_and_logs(cloud, deploy):

@@ -1,6 +1,7 @@
-"""Each call of the scripts refused in turn, and the script run again."""
+"""Each call of the scripts refused in turn, or followed by Ctrl-C, and the script run again."""
 
 import pytest
+from botocore.client import BaseClient
 
 from aws import delete, deploy_component, rollback
 from aws.lib.cli import Aws
@@ -17,10 +18,48 @@ def _clients(cloud, monkeypatch):
     monkeypatch.setattr(Aws, "__call__", lambda _, service: make(cloud.aws, service))
 
 
-def refuse_each_call(cloud, prepare, action, wanted, served=None):
-    """Refuse each call of an action in turn, then do it again: it ends as if nothing happened.
+class Refusal:
+    """A call that AWS refuses: it is not done."""
+
+    def __init__(self, cloud):
+        self.arm, self.disarm = cloud.fail, lambda: cloud.fail(0)
+
+
+class Interruption:
+    """Ctrl-C after a call that changes something: it is done, and nobody has seen the answer."""
+
+    def __init__(self, monkeypatch):
+        self._left = 0
+        call = BaseClient._make_api_call
+
+        def interrupted(client, operation, parameters):
+            answer = call(client, operation, parameters)
+            if not operation.startswith(("Describe", "List", "Get", "Head")):
+                self._left -= 1
+                if self._left == 0:
+                    raise KeyboardInterrupt
+            return answer
+
+        monkeypatch.setattr(BaseClient, "_make_api_call", interrupted)
+
+    def arm(self, number):
+        self._left = number
+
+    def disarm(self):
+        happened, self._left = self._left <= 0, 0
+        return happened
+
+
+@pytest.fixture(params=["refused", "interrupted"])
+def fault(request, cloud, monkeypatch):
+    return Refusal(cloud) if request.param == "refused" else Interruption(monkeypatch)
+
+
+def stop_at_each_call(cloud, fault, prepare, action, wanted, served=None):
+    """Stop at each call of an action in turn, then do it again: it ends as if nothing happened.
 
     Args:
+        fault: what stops it.
         prepare: what was done before.
         action: runs a script, which must end with the exit code ``code``; None: any.
         wanted: the state at the end.
@@ -29,18 +68,18 @@ def refuse_each_call(cloud, prepare, action, wanted, served=None):
     Returns:
         The number of the first call that was not made.
     """
-    number, refused = 0, True
-    while refused:
+    number, stopped = 0, True
+    while stopped:
         number += 1
         cloud.reset()
         prepare()
-        cloud.fail(number)
+        fault.arm(number)
         action(code=None)
-        refused = cloud.fail(0)
+        stopped = fault.disarm()
         action(code=0)
-        assert cloud.state() == wanted, f"call {number} was refused"
+        assert cloud.state() == wanted, f"it was stopped at call {number}"
         if served:
-            assert record(cloud) == served, f"call {number} was refused"
+            assert record(cloud) == served, f"it was stopped at call {number}"
     return number
 
 
@@ -51,16 +90,16 @@ def record(cloud):
 
 
 @pytest.mark.parametrize("kind", [(), ("--async", "s3://unet-test/answers/")])
-def test_a_deployment_is_refused_at_any_call(cloud, deploy, kind):
+def test_a_deployment_is_stopped_at_any_call(cloud, deploy, fault, kind):
     def action(code):
         return deploy("--max-instances", "3", *kind, code=code)
 
     action(code=0)
     wanted, served = cloud.state(), record(cloud)
-    assert refuse_each_call(cloud, lambda: None, action, wanted, served) > 7
+    assert stop_at_each_call(cloud, fault, lambda: None, action, wanted, served) > 7
 
 
-def test_an_update_is_refused_at_any_call(cloud, deploy):
+def test_an_update_is_stopped_at_any_call(cloud, deploy, fault):
     def action(code):
         return deploy(*NEW, code=code)
 
@@ -68,10 +107,10 @@ def test_an_update_is_refused_at_any_call(cloud, deploy):
     action(code=0)
     wanted, served = cloud.state(), record(cloud)
     assert served == (wanted["endpoints"][0][1], *set(wanted["configs"]) - {served[0]})
-    assert refuse_each_call(cloud, deploy, action, wanted, served) > 7
+    assert stop_at_each_call(cloud, fault, deploy, action, wanted, served) > 6
 
 
-def test_another_machine_is_refused_at_any_call(cloud, deploy):
+def test_another_machine_is_stopped_at_any_call(cloud, deploy, fault):
     """Autoscaling ends for the time of the update, and begins again."""
 
     def prepare():
@@ -84,37 +123,59 @@ def test_another_machine_is_refused_at_any_call(cloud, deploy):
     action(code=0)
     wanted, served = cloud.state(), record(cloud)
     assert wanted["targets"] == [(1, 3)]
-    assert refuse_each_call(cloud, prepare, action, wanted, served) > 7
+    assert stop_at_each_call(cloud, fault, prepare, action, wanted, served) > 7
 
 
-def test_a_deletion_is_refused_at_any_call(cloud, deploy):
+def test_a_deletion_is_stopped_at_any_call(cloud, deploy, fault):
     def prepare():
         deploy("--max-instances", "2", "--async", "s3://unet-test/answers/")
 
     def action(code):
         return run(delete, "cells", "--yes", code=code)
 
-    assert refuse_each_call(cloud, prepare, action, NOTHING) > 7
+    assert stop_at_each_call(cloud, fault, prepare, action, NOTHING) > 7
 
 
-def test_a_component_is_refused_at_any_call(cloud, deploy):
+def test_a_component_is_stopped_at_any_call(cloud, deploy, fault):
     def action(code):
         return deploy("--max-copies", "2", script=deploy_component, code=code)
 
     action(code=0)
     wanted, served = cloud.state(), record(cloud)
     assert len(wanted["policies"]) == 2
-    assert refuse_each_call(cloud, lambda: None, action, wanted, served) > 7
+    assert stop_at_each_call(cloud, fault, lambda: None, action, wanted, served) > 7
 
 
-def test_the_deletion_of_a_component_is_refused_at_any_call(cloud, deploy):
+def test_the_deletion_of_a_component_is_stopped_at_any_call(cloud, deploy, fault):
     def prepare():
         deploy(script=deploy_component)
 
     def action(code):
         return run(delete, "cells", "--yes", code=code)
 
-    assert refuse_each_call(cloud, prepare, action, NOTHING) > 7
+    assert stop_at_each_call(cloud, fault, prepare, action, NOTHING) > 7
+
+
+def test_scaling_that_goes_on_by_itself_is_not_lost_unsaid(cloud, deploy):
+    """Nobody asks for it, and the machine is another one: it is ended and begun again."""
+    kind = ("--async", "s3://unet-test/answers/")
+    number, refused, lost = 0, True, 0
+    while refused:
+        number += 1
+        cloud.reset()
+        deploy("--max-instances", "3", *kind)
+        cloud.fail(number)
+        first = deploy(*kind, "--instance-type", "ml.m5.xlarge", code=None)
+        refused = cloud.fail(0)
+        deploy(*kind, "--instance-type", "ml.m5.xlarge")
+        state = cloud.state()
+        if (state["targets"], state["policies"]) != ([(0, 3)], ["cells-backlog", "cells-wake"]):
+            lost += 1
+            assert first.exit_code == 1, f"call {number} was refused"
+            assert "could not be begun again" in first.output, f"call {number} was refused"
+            assert "it went from 0 to 3: run scripts/aws/deploy.py with" in first.output
+    assert number > 12
+    assert lost <= 4  # the calls that begin it again
 
 
 def test_a_rollback_is_refused_at_any_call(cloud, deploy):

@@ -118,6 +118,8 @@ def test_from_an_image_to_an_endpoint_and_back(cloud, pushed, deploy, mask, tmp_
 
 def test_the_documentation_word_for_word(cloud, registry, image, mask, tmp_path, monkeypatch):
     """Every command of docs/aws.md, in one shell; only the registry is another one."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):  # it sets them itself
+        monkeypatch.delenv(name)
     text = (ROOT / "docs" / "aws.md").read_text()
     script = "".join(line[4:] for line in text.splitlines(keepends=True) if line.startswith("    "))
     assert script.count("scripts/aws/build_and_push.sh unet-inference") == 1

@@ -122,5 +122,8 @@ def test_refusals(cloud, images):
     assert "no endpoint" in run(transform, "--endpoint", "cells", *WHERE, code=1).output
     empty = ("--input", "s3://unet-test/none/", "--output", "s3://unet-test/masks/")
     assert "no image below" in run(transform, "--model", "m", *empty, code=1).output
+    assert (
+        "'a b' must have" in run(transform, "--model", "m", *WHERE, "--job", "a b", code=2).output
+    )
     wrong = ("--content-type", "image/bmp")
     assert "known are" in run(transform, "--model", "m", *WHERE, *wrong, code=2).output

@@ -8,7 +8,7 @@ import pytest
 from botocore import exceptions
 from botocore.exceptions import ClientError
 
-from aws.lib.cli import Aws, explain, s3_location
+from aws.lib.cli import Aws, explain, is_missing, s3_location
 from aws.lib.errors import with_remedy
 
 IMAGE = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/unet"
@@ -35,6 +35,16 @@ MODEL_DATA = (
 GRANT = (
     f"The repository of your image {IMAGE} does not grant ecr:GetDownloadUrlForLayer, "
     "ecr:BatchGetImage, ecr:BatchCheckLayerAvailability permission to sagemaker.amazonaws.com"
+)
+
+SIGNED_IN_BY_SSO = (
+    "User: arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Developer_0123456789abcdef/me is "
+    "not authorized to perform: sagemaker:CreateModel on resource: x"
+)
+NO_SUCH_TYPE = (
+    "1 validation error detected: Value 'ml.x.large' at "
+    "'productionVariants.1.member.instanceType' failed to satisfy constraint: Member must satisfy "
+    "enum value set: [ml.r7i.48xlarge, ml.m5d.large]"
 )
 
 
@@ -64,6 +74,9 @@ GRANT = (
         ("HeadObject", "404", "Not Found", "package.py"),
         ("HeadObject", "403", "Forbidden", "name of the bucket"),
         ("HeadBucket", "404", "Not Found", "aws s3 mb"),
+        ("CreateModel", "AccessDeniedException", SIGNED_IN_BY_SSO, "deployer-policy.json"),
+        ("PutObject", "AccessDenied", "Access Denied", "invoker-policy.json"),
+        ("CreateEndpointConfig", "ValidationException", NO_SUCH_TYPE, "ml.c7i.xlarge"),
     ],
 )
 def test_errors_have_a_remedy(operation, code, message, remedy):
@@ -104,6 +117,42 @@ def test_errors_before_any_request_have_a_remedy(exception, remedy):
 )  # fmt: skip
 def test_reasons_of_a_failure_have_a_remedy(reason, remedy):
     assert remedy in with_remedy(f"cells does not serve cells-1: {reason}")
+
+
+def test_long_messages_are_cut_and_not_their_remedy():
+    text = with_remedy(f"x: {NO_SUCH_TYPE} {'ml.m5.xlarge, ' * 500}")
+    assert len(text) < 1200
+    assert text.endswith("…; an instance type is called such as ml.c7i.xlarge")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "missing"),
+    [
+        ("ValidationException", 'Could not find model "x"', True),
+        ("RepositoryNotFoundException", "x", True),
+        ("404", "Not Found", True),
+        ("AccessDeniedException", "User: arn:aws:iam::404404404404:user/me is not …", False),
+        ("ThrottlingException", "cells-a404b1c2d3", False),
+        ("AccessDeniedException", "endpoint/notfound", False),
+        ("ValidationException", "1 validation error: cells-a404b1c2d3", False),
+    ],
+)
+def test_what_is_missing_is_told_from_what_may_not_be_seen(code, message, missing):
+    error = {"Error": {"Code": code, "Message": message}}
+    assert is_missing(ClientError(error, "DescribeModel")) == missing
+
+
+def test_the_region_of_either_variable(monkeypatch):
+    """boto3 itself reads the second one only."""
+    for name in ("AWS_PROFILE", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-3")
+    assert Aws().region == "eu-west-3"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert Aws().region == "eu-west-3"  # as for the AWS CLI, version 2
+    monkeypatch.delenv("AWS_REGION")
+    assert Aws().region == "us-east-1"
+    assert Aws("eu-central-1").region == "eu-central-1"
 
 
 def test_what_is_unknown_has_no_remedy():

@@ -82,7 +82,8 @@ def deploy(arguments: argparse.Namespace) -> Predictor:
 
 def mask(predictor: Predictor, picture: Path, out: Path) -> None:
     """Send an image as it is, and write its mask."""
-    predictor.serializer = IdentitySerializer(mimetypes.guess_type(picture)[0])
+    content_type = mimetypes.guess_type(picture)[0] or "application/x-image"
+    predictor.serializer = IdentitySerializer(content_type)
     predictor.deserializer = BytesDeserializer(accept="image/png")
     out.write_bytes(predictor.predict(picture.read_bytes()))
 

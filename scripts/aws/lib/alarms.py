@@ -88,5 +88,6 @@ def deployment_config(strategy: tuple[str, int], alarms: list[str]) -> dict[str,
     }
     if kind in STEP_SIZES:
         routing[STEP_SIZES[kind]] = size
-    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": 0}
+    # alarms are watched for as long as the old fleet is there to go back to
+    policy = {"TrafficRoutingConfiguration": routing, "TerminationWaitInSeconds": BAKE_SECONDS}
     return watched | {"BlueGreenUpdatePolicy": policy}

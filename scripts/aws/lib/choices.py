@@ -33,6 +33,7 @@ def check(deployment: Deployment, yes: bool) -> None:
     Raises:
         click.UsageError: they do not.
     """
+    check_model(deployment.model_data, deployment.multi_model)
     _check_kind(deployment)
     _check_alarms(deployment)
     _check_scaling(deployment)
@@ -196,6 +197,26 @@ def _check_places(deployment: Deployment) -> None:
                 f"{option} {place} lies among the models, below s3://{bucket}/{models}; give "
                 "another prefix, such as answers/"
             )
+
+
+def check_model(model_data: str, multi_model: bool) -> None:
+    """Refuse a place in S3 where SageMaker takes no model from.
+
+    Raises:
+        click.UsageError: it is a whole bucket, or no archive.
+    """
+    _, key = s3_location(model_data)
+    if multi_model:
+        return
+    if not key:
+        raise click.UsageError(
+            f"--model {model_data} is a whole bucket; give the key of a model.tar.gz in it"
+        )
+    if not key.endswith(("/", ".tar.gz")):
+        raise click.UsageError(
+            f"--model {model_data} is no model.tar.gz, and no prefix of files, which ends in a "
+            "slash; scripts/aws/package.py MODEL --output s3://… makes either"
+        )
 
 
 def _check_machine(deployment: Deployment) -> None:

@@ -1,6 +1,7 @@
 """What the AWS scripts share: clients, errors explained in one line, places in S3."""
 
 import functools
+import os
 import re
 import sys
 import time
@@ -17,6 +18,9 @@ from botocore.loaders import Loader
 from botocore.parsers import ResponseParserError
 
 from aws.lib.errors import explain
+
+NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,51}")  # 63 characters with the hash
+REGION = "AWS_REGION"  # of the AWS CLI, version 2, and of the other SDKs; boto3 does not read it
 
 
 class AwsCommand(click.Command):
@@ -48,6 +52,7 @@ class Aws:
     """
 
     def __init__(self, region: str | None = None):
+        region = region or os.environ.get(REGION) or None
         core = botocore.session.get_session()
         self.session = boto3.session.Session(region_name=region, botocore_session=core)
         # only now: boto3 adds a folder to the loader that it meets
@@ -83,11 +88,25 @@ def s3_location(uri: str) -> tuple[str, str]:
     return match[1], match[2] or ""
 
 
+def endpoint_name(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """Check the name of an endpoint that is given on the command line."""
+    if value is not None and not NAME.fullmatch(value):
+        raise click.BadParameter(
+            f"{value!r} must have letters, digits and hyphens, 52 at most, none at the ends"
+        )
+    return value
+
+
 def is_missing(exception: ClientError) -> bool:
-    """Whether AWS says that there is no such thing; SageMaker calls that a validation error."""
+    """Whether AWS says that there is no such thing; SageMaker calls that a validation error.
+
+    Messages of other codes do not count: they repeat names and accounts, which may be anything.
+    """
     error = exception.response["Error"]
-    text = f"{error.get('Code')} {error.get('Message')}"
-    return bool(re.search(r"(?i)not ?found|could not find|does not exist|cannot find|404", text))
+    code, message = error.get("Code", ""), error.get("Message", "")
+    if code.startswith("Validation"):
+        return bool(re.search(r"(?i)not ?found|could not find|does not exist|cannot find", message))
+    return code == "404" or bool(re.search(r"NotFound|NoSuch", code))
 
 
 def or_none(call: Callable, **parameters: Any) -> dict[str, Any] | None:

@@ -4,13 +4,12 @@ import time
 from typing import Any
 
 import click
-from botocore.exceptions import BotoCoreError, ClientError
 
 from aws.lib import inventory, logs
 from aws.lib.calls import Call
-from aws.lib.cli import Aws, StatusLine, or_none
+from aws.lib.cli import Aws, or_none
 from aws.lib.component import Component, update
-from aws.lib.errors import explain, with_remedy
+from aws.lib.errors import with_remedy
 from aws.lib.inventory import Inventory
 
 CHANGING = {"Creating", "Updating", "Deleting"}
@@ -18,14 +17,15 @@ CHANGING = {"Creating", "Updating", "Deleting"}
 
 def wait(aws: Aws, name: str) -> dict[str, Any] | None:
     """Wait until a component has settled, with a live status line; None where it is gone."""
-    line = StatusLine(f"{name}, inference component")
-    while True:
-        found = or_none(aws("sagemaker").describe_inference_component, InferenceComponentName=name)
-        line.show(found["InferenceComponentStatus"] if found else "gone")
-        if not found or found["InferenceComponentStatus"] not in CHANGING:
-            line.end()
-            return found
-        time.sleep(inventory.POLL_SECONDS)
+    describe = aws("sagemaker").describe_inference_component
+    with inventory.status_line(name, f"{name}, inference component") as line:
+        while True:
+            found = or_none(describe, InferenceComponentName=name)
+            line.show(found["InferenceComponentStatus"] if found else "gone")
+            if not found or found["InferenceComponentStatus"] not in CHANGING:
+                line.end()
+                return found
+            time.sleep(inventory.POLL_SECONDS)
 
 
 def run(aws: Aws, request: Call, name: str, model: str) -> None:
@@ -59,8 +59,11 @@ def matches(found: dict[str, Any], wanted: Component) -> bool:
 
 
 def delete(aws: Aws, existing: Inventory) -> None:
-    """Delete the component of an endpoint, if there is one, and wait."""
-    if existing.component:
+    """Delete the component of an endpoint, if there is one, once nothing changes it; and wait."""
+    found = existing.component
+    if found and found["InferenceComponentStatus"] in CHANGING:
+        found = wait(aws, existing.name)
+    if found:
         aws("sagemaker").delete_inference_component(InferenceComponentName=existing.name)
         wait(aws, existing.name)
 
@@ -93,16 +96,3 @@ def rollback(aws: Aws, existing: Inventory, model: str) -> None:
         if described.get(key)
     }
     run(aws, update(existing.name, {"ModelName": model} | kept), existing.name, model)
-
-
-def undo(aws: Aws, calls: list[Call]) -> None:
-    """Run the calls that remove what was made, the last one first, each after the other's end."""
-    for call in reversed(calls):
-        try:
-            call.run(aws)
-            if call.operation == "delete_inference_component":
-                wait(aws, call.parameters["InferenceComponentName"])
-            elif call.operation == "delete_endpoint":
-                inventory.wait(aws, call.parameters["EndpointName"])
-        except (ClientError, BotoCoreError) as exc:
-            click.echo(f"left behind: {explain(exc)}; scripts/aws/delete.py removes it", err=True)

@@ -9,16 +9,19 @@ from botocore.exceptions import ClientError
 
 DEPLOYER = "scripts/aws/policies/deployer-policy.json"
 EXECUTION = "scripts/aws/policies/execution-role.json"
+INVOKER = "scripts/aws/policies/invoker-policy.json"
+LONGEST = 1000  # characters: AWS lists each instance type that it has where one is misspelt
 QUOTAS = (
     "in the console of Service Quotas, under Amazon SageMaker, ask for more of what the message "
     "names, or take another --instance-type"
 )
 
 # pattern in "operation: code: text" -> what to do; the first match counts, so what is special
-# stands before what is general
+# stands before what is general; and names of exceptions before their colon alone: the text of any
+# other error may have the role of somebody who signed in by SSO
 REMEDIES = (
     # credentials, before any request
-    (r"SSO|sso session|TokenRetrieval|TokenLoad|NoAuthToken|LoginRefresh|LoginError",
+    (r"^\w*(SSO|TokenRetrieval|TokenLoad|NoAuthToken|LoginRefresh|LoginError)\w*: ",
      "`aws sso login`, with --profile if you use one; run this again then"),
     (r"ProfileNotFound",
      "`aws configure list-profiles` shows which profiles there are; set AWS_PROFILE to one"),
@@ -52,11 +55,12 @@ REMEDIES = (
      f"whoever runs this may not hand over this role: attach {DEPLOYER}, in which the role's name "
      "must be that of --role"),
     (r"InvokeEndpoint\w*: AccessDenied",
-     "attach scripts/aws/policies/invoker-policy.json to whoever runs this"),
+     f"attach {INVOKER} to whoever runs this, with the name of this endpoint"),
     (r"kms:\w+|KMS", "attach scripts/aws/policies/deployer-kms.json to whoever runs this, and "
      "execution-role-kms.json to the role, with this key"),
     (r"HeadObject: 403|HeadBucket: 403|PutObject: AccessDenied|GetObject: AccessDenied",
-     f"check the name of the bucket, which may belong to somebody else, and attach {DEPLOYER}"),
+     f"check the name of the bucket, which may belong to somebody else, and attach {DEPLOYER}; "
+     f"to whoever runs invoke.py only, {INVOKER}"),
     (r"AccessDenied|Unauthorized|not authorized|: Forbidden",
      f"attach {DEPLOYER} to whoever runs this, with the names of this endpoint, bucket and image"),
     # AWS is busy, or has no more
@@ -70,6 +74,7 @@ REMEDIES = (
      "a component that has scaled down to no copy is woken by this request, which takes some "
      "minutes: send it again then; a copy that is larger than what an instance has free needs a "
      "larger --instance-type, or less --memory and --cpus"),
+    (r"instanceType.*enum value set", "an instance type is called such as ml.c7i.xlarge"),
     # what is being changed
     (r"(?i)(update|delete|change).*in-progress|in progress|currently being|ConcurrentUpdate",
      "it is being changed already: wait until scripts/aws/status.py NAME says InService, and run "
@@ -112,6 +117,8 @@ def with_remedy(what: str) -> str:
     """A message of AWS as one line, with what to do about it, where that is known."""
     what = " ".join(what.split()).rstrip(".")
     known = remedy(what)
+    if len(what) > LONGEST:
+        what = f"{what[:LONGEST]}…"
     return f"{what}; {known}" if known else what
 
 

@@ -1,6 +1,8 @@
 """What exists in AWS for an endpoint, looked up by its name; and waiting for an endpoint."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,8 +156,7 @@ def models_of(aws: Aws, config: str) -> list[str]:
 
 def wait(aws: Aws, name: str) -> dict[str, Any] | None:
     """Wait until an endpoint has settled, with a live status line; None where it is gone."""
-    line = StatusLine(name)
-    try:
+    with status_line(name, name) as line:
         while True:
             endpoint = or_none(aws("sagemaker").describe_endpoint, EndpointName=name)
             line.show(endpoint["EndpointStatus"] if endpoint else "gone")
@@ -163,6 +164,14 @@ def wait(aws: Aws, name: str) -> dict[str, Any] | None:
                 line.end()
                 return endpoint
             time.sleep(POLL_SECONDS)
+
+
+@contextmanager
+def status_line(name: str, what: str) -> Iterator[StatusLine]:
+    """A live line about what is waited for; upon Ctrl-C it is said that AWS does not stop."""
+    line = StatusLine(what)
+    try:
+        yield line
     except KeyboardInterrupt:
         line.end()
         click.echo(

@@ -7,23 +7,17 @@ from typing import Any
 import click
 
 from aws.lib import machines, pace, scaling
-from aws.lib.cli import s3_location
+from aws.lib.cli import endpoint_name, s3_location
 from aws.lib.component import Component
 from aws.lib.deployment import LATENCY_SECONDS, ROUTING, STARTUP_SECONDS, Deployment
 
-NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,51}")  # 63 characters with the hash
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/.+")
+VARIABLE = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+MACHINE = re.compile(r"ml\.[a-z0-9-]+\.[a-z0-9]+")
+VPC = re.compile(r"subnet-\w+(,subnet-\w+)*:sg-\w+(,sg-\w+)*")
 CLOUDFORMATION = "cloudformation"
 SERVERLESS_MEMORY_MB = range(1024, 6145, 1024)
 SERVERLESS_CONCURRENCY = range(1, 201)
-
-
-def _name(ctx: click.Context, option: click.Parameter, value: str) -> str:
-    if not NAME.fullmatch(value):
-        raise click.BadParameter(
-            f"{value!r} must have letters, digits and hyphens, 52 at most, none at the ends"
-        )
-    return value
 
 
 def _location(ctx: click.Context, option: click.Parameter, value: str | None) -> str | None:
@@ -45,6 +39,24 @@ def _pairs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...])
     return dict(value.split("=", 1) for value in values)
 
 
+def _variables(
+    ctx: click.Context, option: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    variables = _pairs(ctx, option, values)
+    for name in variables:
+        if not VARIABLE.fullmatch(name):
+            raise click.BadParameter(
+                f"{name!r} must have letters, digits and underscores, and no digit at first"
+            )
+    return variables
+
+
+def _machine(ctx: click.Context, option: click.Parameter, value: str) -> str:
+    if not MACHINE.fullmatch(value):
+        raise click.BadParameter(f"{value!r} must be such as {machines.INSTANCE_TYPE}")
+    return value
+
+
 def _serverless(
     ctx: click.Context, option: click.Parameter, value: str | None
 ) -> tuple[int, int] | None:
@@ -64,9 +76,9 @@ def _serverless(
 def _vpc(ctx: click.Context, option: click.Parameter, value: str | None) -> dict[str, Any]:
     if not value:
         return {}
-    subnets, _, groups = value.partition(":")
-    if not subnets.startswith("subnet-") or not groups.startswith("sg-"):
+    if not VPC.fullmatch(value):
         raise click.BadParameter(f"{value!r} must be subnet-…,subnet-…:sg-…")
+    subnets, _, groups = value.partition(":")
     return {
         "subnets": tuple(subnets.split(",")),
         "security_groups": tuple(groups.split(",")),
@@ -88,7 +100,7 @@ def _group(*options: Decorator) -> Decorator:
 
 
 WHAT = _group(
-    click.option("--name", required=True, callback=_name, help="of the endpoint"),
+    click.option("--name", required=True, callback=endpoint_name, help="of the endpoint"),
     click.option("--image", required=True, help="in ECR; a tag means the digest that it has now"),
     click.option(
         "--model",
@@ -100,7 +112,9 @@ WHAT = _group(
     ),
     click.option("--role", required=True, callback=_role, help="ARN of the execution role"),
 )
-INSTANCE_TYPE = click.option("--instance-type", default=Deployment.instance_type, show_default=True)
+INSTANCE_TYPE = click.option(
+    "--instance-type", default=Deployment.instance_type, show_default=True, callback=_machine
+)
 INFERENCE_AMI = click.option(
     "--inference-ami",
     type=click.Choice(machines.AMIS),
@@ -161,7 +175,7 @@ KIND = _group(
     click.option("--multi-model", is_flag=True),
 )
 ENVIRONMENT = _group(
-    click.option("--env", "environment", multiple=True, callback=_pairs, metavar="KEY=VALUE"),
+    click.option("--env", "environment", multiple=True, callback=_variables, metavar="KEY=VALUE"),
     click.option("--tag", "tags", multiple=True, callback=_pairs, metavar="KEY=VALUE"),
     click.option(
         "--health-timeout",

@@ -133,7 +133,7 @@ aws sagemaker update-endpoint --cli-input-json '{
     "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "cells-e5705d32aa-5xx"}]},
     "BlueGreenUpdatePolicy": {
       "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
-      "TerminationWaitInSeconds": 0
+      "TerminationWaitInSeconds": 300
     }
   }
 }'

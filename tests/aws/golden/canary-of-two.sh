@@ -90,7 +90,7 @@ aws sagemaker update-endpoint --cli-input-json '{
         "WaitIntervalInSeconds": 300,
         "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 50}
       },
-      "TerminationWaitInSeconds": 0
+      "TerminationWaitInSeconds": 300
     }
   }
 }'

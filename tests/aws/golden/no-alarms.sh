@@ -43,7 +43,7 @@ aws sagemaker update-endpoint --cli-input-json '{
   "DeploymentConfig": {
     "BlueGreenUpdatePolicy": {
       "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 300},
-      "TerminationWaitInSeconds": 0
+      "TerminationWaitInSeconds": 300
     }
   }
 }'
