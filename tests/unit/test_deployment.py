@@ -51,7 +51,7 @@ NEEDED = (
     "--image",
     "image",
     "--model",
-    "s3://bucket/models/key",
+    "s3://bucket/models/key.tar.gz",
     "--role",
     ROLE,
 )

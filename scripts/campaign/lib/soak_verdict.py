@@ -11,6 +11,7 @@ from .servers import Held
 
 COUNTED = ("processes", "descriptors", "files")
 MEMORY_GROWTH = 1.10  # of the last quarter above the second one
+REPLACED = 4  # descriptors more that a worker may hold that took the place of another
 LEAST_LOOKS = 120  # from which memory is judged: of four minutes
 
 
@@ -96,8 +97,11 @@ def judge(soak: Soak) -> None:
 
 
 def more(was: Held, held: Held) -> list[str]:
-    """What a server holds more of than before."""
-    return [what for what in COUNTED if getattr(held, what) > getattr(was, what)]
+    """What a server holds more of than before, but for what a worker in another's place inherits."""
+    spare = {"descriptors": REPLACED * was.processes}
+    return [
+        what for what in COUNTED if getattr(held, what) > getattr(was, what) + spare.get(what, 0)
+    ]
 
 
 def growth(seen: list[Held]) -> float:
