@@ -155,7 +155,10 @@ def test_clients_that_leave_block_nobody(server):
 
 
 def test_what_nobody_waits_for_is_not_computed(server, connections):
-    """Of five requests two are with the workers, and end when they are told; three wait."""
+    """Of five requests two are with the workers, and end when they are told; three wait.
+
+    Where a worker has ended one before the last client has left, it is handed another.
+    """
     gone = server.log().count('"status":499')
     clients = [connections(server) for _ in range(5)]
     for client in clients:
@@ -164,7 +167,7 @@ def test_what_nobody_waits_for_is_not_computed(server, connections):
     for client in clients:
         client.close()
     assert invoke_text(server, b"hello").status_code == 200
-    until(lambda: server.log().count('"status":499') == gone + 3)
+    until(lambda: gone < server.log().count('"status":499') <= gone + 3)
     until(lambda: not list(server.tmp.glob("unet-*/gone/*")))
 
 

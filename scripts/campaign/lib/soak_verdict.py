@@ -97,7 +97,7 @@ def judge(soak: Soak) -> None:
 
 
 def more(was: Held, held: Held) -> list[str]:
-    """What a server holds more of than before, but for what a worker in another's place inherits."""
+    """What a server holds more of than before, but for what a worker inherits from another."""
     spare = {"descriptors": REPLACED * was.processes}
     return [
         what for what in COUNTED if getattr(held, what) > getattr(was, what) + spare.get(what, 0)
