@@ -935,3 +935,8 @@ def test_resolutions_below_zero_are_left_out():
         struct.pack_into("<H", body, tag + 2, 10)  # rationals with a sign
         struct.pack_into("<ii", body, value, -3, 1)
     assert read(body).calibration.x is None
+
+
+def test_jpeg_xr_is_refused_because_damaged_data_end_its_decoder():
+    with pytest.raises(RequestError, match=r"not read, 34934 \(JPEGXR\)"):
+        read(written(GRAY, compression="jpegxr"))

@@ -24,7 +24,6 @@ COMPRESSIONS: dict[str, np.ndarray] = {
     "jpeg": RGB,
     "jpeg2000": GRAY16,
     "jpegxl": GRAY,
-    "jpegxr": GRAY,
     "png": RGB,
     "webp": RGB,
     "lerc": FLOATS,

@@ -36,6 +36,8 @@ from .file import (
 
 TOGETHER = 1 << 20  # bytes of pixels that a thread decodes at a time
 LZW, LONG = 5, 4  # a compression, and a type of values
+# JPEG XR, whose decoder (jxrlib, as of imagecodecs) ends the process on some damaged data
+UNSAFE = (22610, 34934)
 HORIZONTAL = 2  # a predictor: samples are stored as differences
 # how many bytes one of LZW becomes at most: all of a table of strings, each longer by one
 LZW_MOST, LZW_ROOM = 2000, 1 << 16
@@ -171,6 +173,8 @@ def _check_compression(seen: Any) -> None:
         RequestError: it is.
     """
     try:
+        if seen.compression in UNSAFE:
+            raise KeyError(seen.compression)
         tifffile.TIFF.DECOMPRESSORS[seen.compression]
     except (KeyError, ValueError) as exc:
         name = getattr(seen.compression, "name", "unknown")

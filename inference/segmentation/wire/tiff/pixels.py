@@ -36,8 +36,6 @@ PICTURES = {
     33005: "jpeg2k_decode",
     34712: "jpeg2k_decode",
     34933: "png_decode",
-    34934: "jpegxr_decode",
-    22610: "jpegxr_decode",
     50001: "webp_decode",
     50002: "jpegxl_decode",
     52546: "jpegxl_decode",
