@@ -1,5 +1,6 @@
 """The campaigns: what they send, and that they see what is wrong."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -229,6 +230,31 @@ def test_a_request_that_hangs_fails_whatever_the_fault():
     assert soak_of(hung, faults=[unload]).failures == [
         "1 requests waited for an answer that never came"
     ]
+
+
+def test_a_body_that_ends_the_process_is_the_only_one_that_is_blamed(tmp_path, monkeypatch):
+    begun = []
+
+    @contextlib.contextmanager
+    def child(seed, folder, first, last, out):
+        begun.append(first)
+        process = multiprocessing.Process(target=os.kill, args=(os.getpid(), 0))
+        process.start()
+        process.join()
+        ours, theirs = multiprocessing.Pipe(duplex=False)
+        for number in range(first, 2 if first == 0 else last):  # body 2 ends it
+            theirs.send((number, "PNG", Verdict("answered", "", 0, 0, 0, 0)))
+        if first:
+            theirs.send(0)
+        theirs.close()
+        yield process, ours
+
+    monkeypatch.setattr(fuzzing, "_child", child)
+    state = fuzzing.State(seed=0, corpus="")
+    fuzzing.run(state, 6, None, tmp_path)
+    assert begun == [0, 3]
+    assert [fault["number"] for fault in state.faults] == [2]
+    assert (state.next, state.ended) == (6, 1)
 
 
 def test_wrong_masks_and_what_is_held_fail():

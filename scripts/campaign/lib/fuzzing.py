@@ -124,7 +124,8 @@ def run(
             with _child(state.seed, folder, state.next, last, out) as (process, connection):
                 while state.next < last:
                     number = state.next
-                    if not _next(state, process, connection):
+                    lives = _next(state, process, connection)
+                    if not lives:
                         _ended(state, process, cases[number], out)
                     elif state.faults and state.faults[-1]["number"] == number:
                         save(cases[number], out)
@@ -133,7 +134,7 @@ def run(
                         state.seconds += time.monotonic() - begin
                         saved = begin = time.monotonic()
                         state.save(out / "state.json")
-                    if not process.is_alive() and not connection.poll():
+                    if not lives:  # another child goes on
                         break
                 else:
                     state.add_growth(connection.recv())

@@ -1,5 +1,6 @@
 """What tifffile makes of the tags of a page: a function that decodes its strips or tiles."""
 
+import contextlib
 import io
 import logging
 import math
@@ -164,7 +165,7 @@ def _decoder(page: Page, whole_strips: bool) -> Decoder:
 
 
 def _check_compression(seen: Any) -> None:
-    """Refuse what is compressed in a way that nothing undoes.
+    """Refuse what is compressed in a way that nothing undoes, or nothing safe.
 
     Args:
         seen: a page, as tifffile sees it.
@@ -172,16 +173,15 @@ def _check_compression(seen: Any) -> None:
     Raises:
         RequestError: it is.
     """
-    try:
-        if seen.compression in UNSAFE:
-            raise KeyError(seen.compression)
+    with contextlib.suppress(KeyError, ValueError):  # which tell that there is no decoder
         tifffile.TIFF.DECOMPRESSORS[seen.compression]
-    except (KeyError, ValueError) as exc:
-        name = getattr(seen.compression, "name", "unknown")
-        raise RequestError(
-            f"TIFF is compressed in a way that is not read, {int(seen.compression)} ({name}); save "
-            "it without compression, or with LZW or deflate"
-        ) from exc
+        if seen.compression not in UNSAFE:
+            return
+    name = getattr(seen.compression, "name", "unknown")
+    raise RequestError(
+        f"TIFF is compressed in a way that is not read, {int(seen.compression)} ({name}); save it "
+        "without compression, or with LZW or deflate"
+    )
 
 
 def _essence(page: Page, rows: int) -> bytes:
