@@ -2,6 +2,7 @@
 """Train the U-Net on a folder of images and a folder of labels."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,9 +12,11 @@ import click
 import keras
 
 from models.lib import distillation, sections, synthetic
-from models.lib.augmentation import Crops, Plan, Section, border_weights, entropy
+from models.lib.augmentation import Section, entropy
+from models.lib.crops import Crops, Plan
 from models.lib.run import DEAD_LOSS, Run
 from models.lib.sections import Pair
+from models.lib.weights import WEIGHTS
 from segmentation.networks import unet
 
 SYNTHETIC_SEED = 1000
@@ -62,11 +65,30 @@ class Training:
     help="a served model to learn from, too; several: from their mean",
 )
 @click.option(
+    "--turns",
+    default=distillation.TURNS,
+    show_default=True,
+    type=click.IntRange(1, distillation.TURNS),
+    help="flips and turns of each crop that the teachers are averaged over",
+)
+@click.option(
     "--start-from",
     "starts",
     multiple=True,
     type=FOLDER,
     help="a model whose weights to begin with; several: with their mean",
+)
+@click.option(
+    "--weigh",
+    default="between-cells",
+    show_default=True,
+    type=click.Choice(list(WEIGHTS)),
+    help="what of the background counts more: thin borders, or the middle line of every border",
+)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1),
+    help="of the mask, where it is known from other runs  [default: chosen when it has trained]",
 )
 @click.option("--precision", default="float32", type=click.Choice(["float32", "mixed_bfloat16"]))
 @click.option("--resume", is_flag=True, help="go on where a run in --out was cut off")
@@ -84,7 +106,10 @@ def main(
     validate: str,
     made: int,
     teachers: tuple[Path, ...],
+    turns: int,
     starts: tuple[Path, ...],
+    weigh: str,
+    threshold: float | None,
     precision: str,
     resume: bool,
     **training,
@@ -94,21 +119,24 @@ def main(
     A label has the name and the size of its image; 0 is background, anything else foreground. Any
     backend of Keras will do (KERAS_BACKEND). A run that was cut off goes on with --resume.
 
-    With --teacher the network learns the mean of the labels and of what those models give for the
-    same crops, averaged over flips and turns. It begins best with the teacher's weights
-    (--start-from) and a lower --learning-rate.
+    With --teacher the network learns the mean of the labels and of what those models, of Keras,
+    give for the same crops, averaged over flips and turns. Wider ones of several seeds teach best,
+    and the network then begins best with what it has learned alone (--start-from) and a lower
+    --learning-rate.
 
     Writes to --out what the server takes: model.keras (plain float32) and model.json, whose
     threshold is chosen on the sections trained on, deformed and in another light. Beside them
-    metrics.json, history.json, curve.png, and checkpoint/, to resume from.
+    metrics.json, history.json, curve.png, and checkpoint/, to resume from. Sections that another
+    run of the same options did not see choose a better threshold (evaluate.py --choose-on);
+    --threshold takes it.
     """
     plan = Training(**training)
     keras.utils.set_random_seed(plan.seed)
     keras.mixed_precision.set_global_policy(precision)
     pairs, validation = split(sections.read(images, labels), validate)
     check_sizes(pairs, plan.crop)
-    teacher = distillation.Teachers(teachers) if teachers else None
-    real, synthetic_ones = weighted(pairs), weighted(synthetic_pairs(made))
+    teacher = distillation.Teachers(teachers, turns) if teachers else None
+    real, synthetic_ones = (weighted(some, weigh) for some in (pairs, synthetic_pairs(made)))
     out.mkdir(parents=True, exist_ok=True)
     run = Run(out, validation, limit=DEAD_LOSS * entropy(real + synthetic_ones))
     model = run.resume() if resume else compile_model(plan)
@@ -116,7 +144,7 @@ def main(
         model.set_weights(distillation.mean_weights(starts, model))
     shape = Plan(plan.steps, plan.batch, plan.crop, plan.seed)
     fit(model, Crops(real, synthetic_ones, shape, teacher), run, plan.epochs)
-    run.finish(model, real, validate)
+    run.finish(model, real, validate, threshold)
     click.echo(f"wrote {out}; serve it: make serve MODEL_DIR={out}")
 
 
@@ -145,11 +173,12 @@ def check_sizes(pairs: list[Pair], crop: int) -> None:
 def synthetic_pairs(count: int) -> list[Pair]:
     if count:
         click.echo(f"making {count} synthetic sections")
-    return [synthetic.section(SYNTHETIC_SEED + i) for i in range(count)]
+    with ThreadPoolExecutor() as threads:  # NumPy and SciPy let each other run
+        return [*threads.map(synthetic.section, range(SYNTHETIC_SEED, SYNTHETIC_SEED + count))]
 
 
-def weighted(pairs: list[Pair]) -> list[Section]:
-    return [Section(image, label, border_weights(label)) for image, label in pairs]
+def weighted(pairs: list[Pair], weigh: str) -> list[Section]:
+    return [Section(image, label, WEIGHTS[weigh](label)) for image, label in pairs]
 
 
 def compile_model(plan: Training) -> keras.Model:

@@ -10,8 +10,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from models.lib import synthetic
-from models.lib.augmentation import VIEWS, Crops, Plan, Section, border_weights
+from models.lib.augmentation import Section
+from models.lib.crops import Crops, Plan
 from models.lib.distillation import Teachers, mean_weights
+from models.lib.weights import between_cells
 from models.train import main
 from segmentation.networks import unet
 
@@ -49,33 +51,32 @@ def test_teachers_give_the_mean_over_models_flips_and_turns(folders):
     np.testing.assert_allclose(Teachers(folders)(images), np.mean(answers, axis=0), atol=1e-4)
 
 
+def test_a_teacher_of_one_turn(folders):
+    images = image(3)
+    mean = np.mean([model(images) for model in models(folders)], axis=0)
+    np.testing.assert_allclose(Teachers(folders, turns=1)(images), mean, atol=1e-5)
+
+
+def test_teachers_compute_in_the_precision_of_the_training(folders):
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        rounded = Teachers(folders)(image(3))
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    assert rounded.dtype == np.float32
+    difference = np.abs(rounded - Teachers(folders)(image(3))).max()
+    assert 1e-5 < difference < 0.02
+
+
 def test_targets_are_the_mean_of_labels_and_teacher():
     section = Section(*synthetic.section(1, (96, 96)), np.ones((96, 96), np.float32))
-    asked = []
-
-    def teacher(images):
-        asked.append(images)
-        return images**2
-
-    crops = Crops([section], [], Plan(2 * VIEWS, 2, 64, seed=1), teacher)
-    batches = [crops[index] for index in range(2 * VIEWS)]
-    assert len(asked) == 2
-    for images, targets, weights in batches:
-        labels = 2 * targets - images**2  # the teacher sees what the student sees, as it is turned
+    crops = Crops([section], [], Plan(2, 2, 64, seed=1), lambda images: images**2)
+    for index in range(2):
+        images, targets, weights = crops[index]
+        labels = 2 * targets - images**2  # the teacher sees what the student sees
         np.testing.assert_allclose(labels, labels > 0.5, atol=1e-5)
         assert 0.3 < labels.mean() < 0.95
         assert weights.shape == images.shape[:3]
-    assert (batches[0][0] != batches[1][0]).any()  # another turn of the same
-    assert batches[0][0].mean() == pytest.approx(batches[1][0].mean(), abs=1e-6)
-
-
-def test_weights_turn_with_their_crops():
-    picture, label = synthetic.section(1, (96, 96))
-    section = Section(picture, label, border_weights(label))
-    crops = Crops([section], [], Plan(1, 4, 64, seed=1), lambda images: images)
-    images, targets, weights = crops[0]
-    cells = 2 * targets - images > 0.5
-    assert weights[~cells[..., 0]].mean() > 2 * weights[cells[..., 0]].mean()
 
 
 def test_the_mean_of_weights(folders):
@@ -101,7 +102,15 @@ def test_no_teacher(tmp_path):
 
 def test_a_teacher_of_several_classes(tmp_path):
     unet.build(FILTERS, classes=3).save(tmp_path / "model.keras")
-    with pytest.raises(click.ClickException, match="has 3 classes"):
+    with pytest.raises(click.ClickException, match="has 1 channels and 3 classes"):
+        Teachers([tmp_path])
+
+
+def test_a_teacher_that_wants_other_intensities(tmp_path):
+    unet.build(FILTERS).save(tmp_path / "model.keras")
+    steps = [{"id": "scale_linear", "kwargs": {"gain": 255, "offset": 0}}]
+    (tmp_path / "model.json").write_text(json.dumps({"preprocessing": steps}))
+    with pytest.raises(click.ClickException, match="has a preprocessing"):
         Teachers([tmp_path])
 
 
@@ -122,7 +131,7 @@ def test_training_starts_from_the_weights_and_learns_from_the_teachers(folders, 
     for stayed, weight in zip(student.trainable_weights, start.trainable_weights, strict=True):
         np.testing.assert_allclose(stayed, weight, atol=1e-6)
     picture, label = synthetic.section(5, (64, 64))
-    section = Section(picture, label, border_weights(label))
+    section = Section(picture, label, between_cells(label))
     crops = Crops([section], [], Plan(3, 2, 64, seed=7), Teachers(folders))
     crops.on_epoch_end()  # as Keras does before the first one
     losses = [_loss(start, *crops[index]) for index in range(3)]

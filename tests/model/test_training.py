@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from models.lib import scores, synthetic
-from models.lib.augmentation import Crops, Plan, Section, border_weights, entropy
+from models.lib import augmentation, scores, synthetic
+from models.lib.augmentation import Augmenter, Section, entropy
+from models.lib.crops import Crops, Plan
 from models.lib.sections import positions
+from models.lib.weights import WEIGHTS, between_cells, on_midlines
 from segmentation.answers import Mask
 from segmentation.images import from_array
 from segmentation.running.predict import predict
@@ -90,6 +92,16 @@ def test_the_best_threshold_is_that_of_the_fewest_errors():
     assert scores.best_threshold([probability], [(label, label)]) == 0.4
 
 
+def test_the_best_threshold_is_not_that_of_a_few_cells_alone():
+    label = np.full((64, 64), 255, np.uint8)
+    label[:, 31:33] = 0
+    label[:16] = 0
+    probability = np.where(label > 0, 0.9, 0.1)
+    probability[8, 0] = 0.3  # the least error of cells is at 0.3, and little less than at 0.2
+    probability[:16, 40:] = 0.3
+    assert scores.best_threshold([probability], [(label, label)]) == 0.3
+
+
 @pytest.mark.parametrize(("text", "chosen"), [("", []), ("3", [3]), ("1-3,5", [1, 2, 3, 5])])
 def test_positions(text, chosen):
     assert positions(text, 6) == chosen
@@ -100,14 +112,28 @@ def test_positions_beyond_the_end():
         positions("3", 3)
 
 
-def test_border_weights_are_highest_between_cells():
+def test_weights_are_highest_between_cells():
     label = np.full((40, 40), 255, np.uint8)
     label[:, 10:12] = 0  # thin
     label[:, 25:40] = 0  # wide, and no cell behind it
-    weights = border_weights(label)
+    weights = between_cells(label)
     assert weights[20, 10] > 6
     assert weights[20, 35] == pytest.approx(1)
     assert (weights[label == 255] == 1).all()
+
+
+def test_weights_are_highest_on_the_middle_lines_of_borders():
+    label = np.full((64, 64), 255, np.uint8)
+    label[:, 20:29] = 0
+    weights = on_midlines(label)
+    assert weights[32, 24] == pytest.approx(9)
+    assert (np.diff(weights[32, 20:25]) > 0).all()
+    assert (weights[label == 255] == 1).all()
+
+
+@pytest.mark.parametrize("weigh", WEIGHTS)
+def test_weights_without_background(weigh):
+    assert (WEIGHTS[weigh](np.full((8, 8), 255, np.uint8)) == 1).all()
 
 
 def test_entropy_of_balanced_classes():
@@ -118,7 +144,7 @@ def test_entropy_of_balanced_classes():
 
 def test_crops_depend_on_seed_epoch_and_index_alone():
     image, label = synthetic.section(1, (128, 128))
-    section = Section(image, label, border_weights(label))
+    section = Section(image, label, between_cells(label))
     crops = [Crops([section], [], Plan(3, 2, 64, seed)) for seed in (1, 1, 2)]
     images, labels, weights = crops[0][2]
     assert images.shape == labels.shape == (2, 64, 64, 1)
@@ -126,6 +152,60 @@ def test_crops_depend_on_seed_epoch_and_index_alone():
     assert 0 <= images.min() < images.max() <= 1
     np.testing.assert_array_equal(images, crops[1][2][0])
     assert (images != crops[2][2][0]).any()
+
+
+def as_they_are(monkeypatch):
+    """Crops around the middle that nothing is done to."""
+
+    def places(_, sizes, side):
+        count = len(sizes)
+        return {
+            "turn": np.tile(np.eye(2, dtype=np.float32), (count, 1, 1)),
+            "elastic": np.zeros((count, 2, 4, 4), np.float32),
+            "centre": ((sizes - 1) / 2).astype(np.float32),
+        }
+
+    def light(_, count):
+        one, none = np.ones(count, np.float32), np.zeros(count, np.float32)
+        kernel = np.tile(np.float32([0, 0, 0, 1, 0, 0, 0]), (count, 1))
+        grains = np.zeros((count, 2), np.int32)
+        names = ("contrast", "brightness", "gamma", "noise", "kernel", "grains")
+        return dict(zip(names, (one, none, one, none, kernel, grains), strict=True))
+
+    monkeypatch.setattr(augmentation, "_places", places)
+    monkeypatch.setattr(augmentation, "_light", light)
+
+
+def test_crops_of_sections_of_several_sizes(monkeypatch):
+    as_they_are(monkeypatch)
+    pairs = [synthetic.section(seed, size) for seed, size in ((1, (96, 64)), (2, (64, 128)))]
+    sections = [Section(*pair, between_cells(pair[1])) for pair in pairs]
+    images, labels, weights = Augmenter(sections)(None, np.array([0, 1, 0]), 64)
+    for index, section in enumerate((*sections, sections[0])):
+        top, left = ((length - 64) // 2 for length in section.image.shape)
+        window = np.s_[top : top + 64, left : left + 64]
+        np.testing.assert_allclose(images[index, ..., 0], section.image[window] / 255, atol=1e-5)
+        np.testing.assert_array_equal(labels[index, ..., 0], section.label[window] > 0)
+        np.testing.assert_allclose(weights[index], section.weights[window], atol=1e-4)
+
+
+def test_crops_are_mirrored_beyond_the_edges(monkeypatch):
+    as_they_are(monkeypatch)
+    section = Section(*synthetic.section(1, (64, 64)), np.ones((64, 64), np.float32))
+    images, _, _ = Augmenter([section])(None, np.array([0]), 80)
+    mirrored = np.pad(section.image, 8, mode="reflect") / 255
+    np.testing.assert_allclose(images[0, ..., 0], mirrored, atol=1e-5)
+
+
+def test_image_label_and_weights_are_deformed_alike():
+    """A section whose image is its label: crops differ by their light alone."""
+    _, label = synthetic.section(1, (128, 128))
+    section = Section(label, label, 1 + (label > 0).astype(np.float32))
+    images, labels, weights = Augmenter([section])(np.random.default_rng(1), np.zeros(16, int), 64)
+    assert np.abs((weights[..., None] > 1.5) - labels).mean() < 0.001
+    for image, cells in zip(images, labels > 0, strict=True):
+        assert image[cells].mean() > image[~cells].mean() + 0.3
+    assert len({round(float(image.mean()), 4) for image in images}) == 16
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +298,12 @@ def test_evaluation_chooses_a_threshold(sections, tmp_path):
     assert 0 < figures["threshold"] < 1
     assert figures["2"]["pixel_accuracy"] > 0.8
     assert figures["synthetic, float32"]["agreement_with_float32"] == 1
+
+
+def test_evaluation_without_synthetic_sections(sections):
+    result = run("evaluate.py", MODEL_DIR, *sections, "--on", "2", "--synthetic", 0)
+    assert result.returncode == 0, result.stderr
+    assert set(json.loads(result.stdout)) == {"threshold", "2", "2, augment=8"}
 
 
 def test_a_missing_label(sections, tmp_path):

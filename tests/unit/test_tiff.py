@@ -200,6 +200,15 @@ def test_a_gray_palette_is_gray():
     np.testing.assert_array_equal(images.pixels, 255 - GRAY)
 
 
+def test_a_palette_is_for_indices_of_sixteen_bits():
+    colors = (320, 3, 768, [0] * 768, True)
+    body = bytearray(written(GRAY.astype(np.uint32) + 2**31, extratags=[colors]))
+    tag = body.index(np.array([262, 3, 1, 0, 1, 0], "<u2").tobytes())  # black is zero
+    body[tag + 8] = 3  # a palette
+    with pytest.raises(RequestError, match="indices of 32 bits; they are read up to 16"):
+        read(bytes(body))
+
+
 def test_the_palette_of_imagej_is_for_display():
     colors = np.random.default_rng(0).integers(0, 65536, (3, 256)).astype(np.uint16)
     body = written(GRAY, imagej=True, colormap=colors, photometric="palette", metadata={})

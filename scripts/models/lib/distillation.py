@@ -7,6 +7,7 @@ the same ones is often better than each, too: Wortsman et al. (2022),
 https://arxiv.org/abs/2203.05482.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,51 +15,69 @@ import click
 import keras
 import numpy as np
 
-from segmentation import artifacts
-from segmentation.answers import Probability
 from segmentation.errors import SegmentationError
-from segmentation.images import from_array
-from segmentation.networks.tune import Computing
-from segmentation.running.predict import predict
-from segmentation.running.segmenter import Segmenter, load
+from segmentation.spec import ModelSpec
 
 TURNS = 8  # all flips and quarter turns
 
 
 class Teachers:
-    """The mean of several models, each averaged over the flips and quarter turns.
+    """The mean of several models, each averaged over flips and quarter turns.
+
+    They compute in the precision of the training (keras.mixed_precision).
 
     Args:
-        folders: of models, as the server takes them.
+        folders: of models of Keras, as the server takes them.
+        turns: the first so many of the eight flips and quarter turns.
 
     Raises:
-        click.ClickException: a folder holds no model, or one of several classes.
+        click.ClickException: a folder holds no such model, or one that wants or gives something
+            else than the network to train.
     """
 
-    def __init__(self, folders: Sequence[Path]) -> None:
-        self._segmenters = [_load(folder) for folder in folders]
+    def __init__(self, folders: Sequence[Path], turns: int = TURNS) -> None:
+        self._mean = _averaged([_teacher(folder) for folder in folders], turns)
+        self._one_at_a_time = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, S, S, 1) intensities -> float32 (N, S, S, 1) probabilities, 0–1."""
-        total = np.zeros(images.shape, np.float32)
-        for segmenter in self._segmenters:
-            spec, network = segmenter.spec, segmenter.network
-            answer = Probability.wanted(None, spec, network.classes)
-            given = from_array(images).for_channels(network.channels)
-            total += np.asarray(predict(segmenter, given, answer, TURNS).values)
-        return total / len(self._segmenters)
+        with self._one_at_a_time:
+            return self._mean.predict_on_batch(images)
 
 
-def _load(folder: Path) -> Segmenter:
+def _averaged(models: list[keras.Model], turns: int) -> keras.Model:
+    """One model that gives the mean of these over flips and quarter turns."""
+    image = keras.Input((None, None, 1))
+    answers = []
+    for number, model in enumerate(models):
+        model.name = f"teacher{number}"  # several networks may have been given one name
+        for turn in range(turns):
+            quarters, axes = turn // 2, (2,) if turn % 2 else ()
+            turned = keras.ops.flip(keras.ops.rot90(image, quarters, axes=(1, 2)), axes)
+            answer = keras.ops.flip(model(turned), axes)
+            answers.append(keras.ops.rot90(answer, -quarters, axes=(1, 2)))
+    return keras.Model(image, keras.ops.cast(sum(answers) / len(answers), "float32"))
+
+
+def _teacher(folder: Path) -> keras.Model:
+    model = _load(folder, "no teacher")
+    classes, channels = model.output_shape[-1], model.input_shape[-1]
+    if (channels, classes) != (1, 1):
+        raise click.ClickException(
+            f"the model in {folder} has {channels} channels and {classes} classes; a teacher has "
+            "one of each, the intensity and the foreground"
+        )
     try:
-        segmenter = load(folder, computing=Computing(precision="float32"))
+        steps = ModelSpec.read(folder).preprocessing
     except SegmentationError as error:
         raise click.ClickException(f"no teacher in {folder}: {error}") from error
-    if segmenter.network.classes != 1:
+    if steps and steps.steps:
         raise click.ClickException(
-            f"{folder} has {segmenter.network.classes} classes; a teacher has one, the foreground"
+            f"the model in {folder} has a preprocessing; a teacher takes intensities in 0–1"
         )
-    return segmenter
+    for layer in model.layers[:-1]:  # the last gives probabilities, in float32 as in training
+        layer.dtype_policy = keras.mixed_precision.global_policy()
+    return model
 
 
 def mean_weights(folders: Sequence[Path], model: keras.Model) -> list[np.ndarray]:
@@ -76,15 +95,20 @@ def mean_weights(folders: Sequence[Path], model: keras.Model) -> list[np.ndarray
 
 
 def _weights(folder: Path, wanted: list[tuple[int, ...]]) -> list[np.ndarray]:
-    try:
-        path = artifacts.find(folder)
-        if path.suffix != ".keras":
-            raise click.ClickException(f"{path} is no .keras file, and nothing can start from it")
-        weights = keras.saving.load_model(path, compile=False).get_weights()
-    except (SegmentationError, OSError, ValueError) as error:
-        raise click.ClickException(f"no model to start from in {folder}: {error}") from error
+    weights = _load(folder, "no model to start from").get_weights()
     if [weight.shape for weight in weights] != wanted:
         raise click.ClickException(
-            f"{path} has other layers than the network to train; --filters must be the same"
+            f"the model in {folder} has other layers than the network to train; --filters must be "
+            "the same"
         )
     return weights
+
+
+def _load(folder: Path, without: str) -> keras.Model:
+    paths = list(folder.glob("*.keras"))
+    if len(paths) != 1:
+        raise click.ClickException(f"{without} in {folder}: it holds {len(paths)} .keras files")
+    try:
+        return keras.saving.load_model(paths[0], compile=False)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{without} in {folder}: {error}") from error

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from models.lib import scores
-from models.lib.augmentation import Section, crop
+from models.lib.augmentation import Augmenter, Section
 from models.lib.sections import Pair
 from segmentation.networks import unet
 
@@ -37,6 +37,7 @@ class Run(keras.callbacks.Callback):
         self._checkpoint = out / "checkpoint" / "checkpoint.keras"
         self._checkpoint.parent.mkdir(parents=True, exist_ok=True)
         self.history: list[dict[str, float]] = []
+        self._plain: keras.Model | None = None
 
     def resume(self) -> keras.Model:
         """Load the history and the model of a run that was cut off.
@@ -55,7 +56,7 @@ class Run(keras.callbacks.Callback):
         figures = {"loss": float((logs or {})["loss"])}
         self._fail_if_dead(epoch, figures["loss"])
         if self._validation:
-            figures |= _validated(averaged(self.model), self._validation)
+            figures |= _validated(self._averaged(self.model), self._validation)
             click.echo("  " + "  ".join(f"{name} {value:.4f}" for name, value in figures.items()))
         self.history.append(figures)
         partial = self._checkpoint.with_name("partial.keras")
@@ -64,16 +65,24 @@ class Run(keras.callbacks.Callback):
         (self._out / "history.json").write_text(json.dumps(self.history, indent=1))
         _plot(self.history, self._out / "curve.png")
 
-    def finish(self, model: keras.Model, trained_on: list[Section], validated_on: str) -> None:
+    def finish(
+        self,
+        model: keras.Model,
+        trained_on: list[Section],
+        validated_on: str,
+        threshold: float | None,
+    ) -> None:
         """Write what the server takes, the model and its threshold, and the figures.
 
         Args:
             model: as it was trained.
-            trained_on: sections that decide the threshold.
+            trained_on: sections that decide the threshold, where none is given.
             validated_on: positions of those that do not, for the figures.
+            threshold: that was chosen otherwise.
         """
-        plain = averaged(model)
-        threshold = choose_threshold(plain, trained_on)
+        plain = self._averaged(model)
+        if threshold is None:
+            threshold = choose_threshold(plain, trained_on)
         figures: dict[str, object] = {"threshold": threshold}
         if self._validation:
             figures[validated_on] = _validated(plain, self._validation, threshold)
@@ -81,6 +90,15 @@ class Run(keras.callbacks.Callback):
         spec = {"threshold": threshold, "preprocessing": []}
         (self._out / "model.json").write_text(json.dumps(spec, indent=2) + "\n")
         (self._out / "metrics.json").write_text(json.dumps(figures, indent=2) + "\n")
+
+    def _averaged(self, model: keras.Model) -> keras.Model:
+        """A plain float32 copy, always the same one, with the moving average of the weights."""
+        self._plain = self._plain or _build_float32(model.get_layer("down1_conv1").filters)
+        self._plain.set_weights(model.get_weights())
+        averages = model.optimizer._model_variables_moving_average
+        for variable, average in zip(self._plain.trainable_variables, averages, strict=True):
+            variable.assign(keras.ops.convert_to_numpy(average))  # JAX would share and free it
+        return self._plain
 
     def _fail_if_dead(self, epoch: int, loss: float) -> None:
         if epoch + 1 >= EPOCHS_TO_COME_ALIVE and not loss < self._limit:  # so NaN is dead, too
@@ -91,34 +109,27 @@ class Run(keras.callbacks.Callback):
             )
 
 
-def averaged(model: keras.Model) -> keras.Model:
-    """A plain float32 copy of a model under training, with the moving average of its weights."""
-    filters = model.get_layer("down1_conv1").filters
+def _build_float32(filters: int) -> keras.Model:
     policy = keras.mixed_precision.global_policy()
     keras.mixed_precision.set_global_policy("float32")
     try:
-        plain = unet.build(filters)
+        return unet.build(filters)
     finally:
         keras.mixed_precision.set_global_policy(policy)
-    plain.set_weights(model.get_weights())
-    averages = model.optimizer._model_variables_moving_average
-    for variable, average in zip(plain.trainable_variables, averages, strict=True):
-        variable.assign(average)
-    return plain
 
 
 def choose_threshold(model: keras.Model, sections: list[Section]) -> float:
-    """The threshold with the least adapted Rand error on sections that were trained on.
+    """The threshold that is best for sections that were trained on.
 
     These are deformed and shown in another light, as in training, for a network knows them too well
     as they are.
     """
-    rng = np.random.default_rng(THRESHOLD_SEED)
+    rng, augmenter = np.random.default_rng(THRESHOLD_SEED), Augmenter(sections)
+    side = min(min(section.image.shape) for section in sections) // unet.STRIDE * unet.STRIDE
     pairs = []
-    for section in sections * THRESHOLD_CROPS:
-        side = min(section.image.shape) // unet.STRIDE * unet.STRIDE
-        image, label, _ = crop(rng, section, side)
-        pairs.append((image, label))
+    for number in [*range(len(sections))] * THRESHOLD_CROPS:
+        images, labels, _ = augmenter(rng, np.array([number]), side)
+        pairs.append((images[0, ..., 0], labels[0, ..., 0]))
     return scores.best_threshold(_probabilities(model, [image for image, _ in pairs]), pairs)
 
 
@@ -130,7 +141,7 @@ def _validated(model: keras.Model, pairs: list[Pair], threshold: float = 0.5) ->
 
 def _probabilities(model: keras.Model, images: list[np.ndarray]) -> list[np.ndarray]:
     """float32 (H, W) of each image float32 (H, W) in 0–1."""
-    batches = [model(image[None, ..., None], training=False) for image in images]
+    batches = [model.predict_on_batch(image[None, ..., None]) for image in images]
     return [np.asarray(batch)[0, ..., 0] for batch in batches]
 
 

@@ -177,10 +177,15 @@ def _looked_up(pages: list[Page], indices: np.ndarray) -> np.ndarray:
     colors = np.frombuffer(maps.pop(), np.uint16)
     if indices.dtype.kind not in "bu" or not colors.size or colors.size % 3:
         raise RequestError("TIFF has a palette without colours; convert it to RGB, or to gray")
+    if indices.dtype.itemsize > 2:
+        raise RequestError(
+            f"TIFF has a palette, and indices of {8 * indices.dtype.itemsize} bits; they are read "
+            "up to 16; convert it to RGB, or to gray"
+        )
     colors = colors.reshape(3, -1).T  # (3 * n) -> (n, 3)
     counted = np.zeros(1 << 16, bool)
     for plane in indices:
-        counted[: int(plane.max()) + 1] |= np.bincount(plane.ravel(), minlength=1)[: 1 << 16] > 0
+        counted[: int(plane.max()) + 1] |= np.bincount(plane.ravel()) > 0
     used = np.flatnonzero(counted)
     if used[-1] >= len(colors):
         raise RequestError(
