@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import openvino as ov
 import pytest
+import tensorflow as tf
 from keras import layers as L
 
 from segmentation.errors import ModelError
@@ -143,3 +144,24 @@ def test_what_would_be_wrong_or_fail_is_not_fused(monkeypatch, caplog, wrong, wh
     assert_same(model, atol=1e-5)
     assert "its upsamplings stay as they are" in caplog.text
     assert why in caplog.text
+
+
+@pytest.mark.parametrize("compared", [True, False])
+def test_the_logarithm_of_a_softmax_must_be_compared(tmp_path, compared):
+    """OpenVINO reads it along another axis: TensorFlow runs it, or nothing does."""
+    weights = np.random.default_rng(0).normal(0, 1, (3, 3, 1, 3)).astype(np.float32)
+
+    def run(x):
+        x = x if compared else tf.debugging.check_numerics(x, "not a list of pure functions")
+        return tf.raw_ops.LogSoftmax(logits=tf.nn.conv2d(x, weights, 1, "SAME"))
+
+    module = tf.Module()
+    signature = [tf.TensorSpec((None, None, None, 1), tf.float32)]
+    module.run = tf.function(run, input_signature=signature)
+    tf.saved_model.save(module, str(tmp_path / "1"), signatures=module.run)
+    reading = readers.read(tmp_path / "1", tmp_path)
+    if compared:
+        assert "its graph differs from it" in convert.convert(reading, "1").unconverted
+        return
+    with pytest.raises(ModelError, match=r"has a LogSoftmax, which .* operations CheckNumerics;"):
+        convert.convert(reading, "1")

@@ -3,6 +3,7 @@
 import numpy as np
 import openvino as ov
 import pytest
+import tensorflow as tf
 from openvino import opset15 as ops
 
 from segmentation.networks import openvino
@@ -65,3 +66,17 @@ def test_a_border_before_a_window_of_the_same_size_loses_its_size():
     window = ops.convolution(padded, weights, [1, 1], [0, 0], [0, 0], [1, 1], "same_upper")
     compiled = ov.Core().compile_model(ov.Model([window], [image]), openvino.CPU)
     assert compiled([np.ones((1, 1, 8, 8), np.float32)])[0].shape != (1, 1, 10, 10)
+
+
+def test_the_logarithm_of_a_softmax_is_read_along_the_width(tmp_path):
+    """The reason of ``readers.Reading.doubtful``: where this fails, it can go."""
+    weights = np.random.default_rng(0).normal(0, 1, (3, 3, 1, 3)).astype(np.float32)
+    module = tf.Module()
+    module.run = tf.function(
+        lambda x: tf.raw_ops.LogSoftmax(logits=tf.nn.conv2d(x, weights, 1, "SAME")),
+        input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)],
+    )
+    tf.saved_model.save(module, str(tmp_path), signatures=module.run)
+    compiled = ov.Core().compile_model(ov.Core().read_model(tmp_path), openvino.CPU)
+    image = np.random.default_rng(1).random((1, 16, 8, 1), np.float32)
+    assert np.abs(compiled(image)[0] - module.run(image)).max() > 0.1

@@ -44,6 +44,7 @@ class Reading:
         inputs, outputs: of it.
         whole: whether its input is of whole numbers, where OpenVINO cannot read it.
         vectors: its weights that have one axis, as far as they can be told.
+        doubtful: what OpenVINO may have read wrongly, so that it must be compared; or empty.
     """
 
     graph: ov.Model | None
@@ -54,6 +55,7 @@ class Reading:
     outputs: list[Port]
     whole: bool = False
     vectors: tuple[Vector, ...] = ()
+    doubtful: str = ""
 
 
 class NotHere(Exception):
@@ -115,7 +117,8 @@ def keras_model(model: Any, folder: Path) -> Reading:
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
         whole = _takes_whole_numbers(model)
         return Reading(None, in_a_line(exc), source, "", inputs, outputs, whole)
-    return Reading(graph, "", source, "", inputs, outputs, vectors=vectors_of(model))
+    vectors = vectors_of(model)
+    return Reading(graph, "", source, "", inputs, outputs, False, vectors, _doubtful(graph))
 
 
 def _export(model: Any, folder: Path) -> None:
@@ -187,9 +190,18 @@ def _saved_model(folder: Path, temporary: Path) -> Reading:
                 f"TensorFlow must not run it: {refused}; a model takes images; save it with the "
                 "signature that takes an image alone"
             )
-        return Reading(graph, "", None, refused, *graph_ports(graph))
-    graph = in_order(graph, loaded.output_names)
-    return Reading(graph, "", source, "", *_ports_of(loaded), vectors=vectors_of(loaded))
+        doubtful = _doubtful(graph)
+        return Reading(graph, "", None, refused, *graph_ports(graph), doubtful=doubtful)
+    graph, vectors = in_order(graph, loaded.output_names), vectors_of(loaded)
+    return Reading(graph, "", source, "", *_ports_of(loaded), False, vectors, _doubtful(graph))
+
+
+def _doubtful(graph: ov.Model) -> str:
+    """OpenVINO moves the layout of channels past a LogSoftmax, which stays along the last axis
+    (tests/upstream/test_openvino.py).
+    """
+    kinds = {node.get_type_name() for node in graph.get_ops()}
+    return "LogSoftmax" if "LogSoftmax" in kinds else ""
 
 
 def _ports_of(loaded: Any) -> tuple[list[Port], list[Port]]:
