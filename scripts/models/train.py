@@ -62,7 +62,7 @@ class Training:
     "teachers",
     multiple=True,
     type=FOLDER,
-    help="a served model to learn from, too; several: from their mean",
+    help="a model that this has trained, of any width, to learn from; several: from their mean",
 )
 @click.option(
     "--turns",
@@ -119,9 +119,9 @@ def main(
     A label has the name and the size of its image; 0 is background, anything else foreground. Any
     backend of Keras will do (KERAS_BACKEND). A run that was cut off goes on with --resume.
 
-    With --teacher the network learns the mean of the labels and of what those models, of Keras,
-    give for the same crops, averaged over flips and turns. Wider ones of several seeds teach best,
-    and the network then begins best with what it has learned alone (--start-from) and a lower
+    With --teacher the network learns the mean of the labels and of what those models give for the
+    same crops, averaged over flips and turns. Wider ones of several seeds teach best, and the
+    network then begins best with what it has learned alone (--start-from) and a lower
     --learning-rate.
 
     Writes to --out what the server takes: model.keras (plain float32) and model.json, whose

@@ -100,9 +100,17 @@ def test_no_teacher(tmp_path):
         Teachers([tmp_path])
 
 
-def test_a_teacher_of_several_classes(tmp_path):
-    unet.build(FILTERS, classes=3).save(tmp_path / "model.keras")
-    with pytest.raises(click.ClickException, match="has 1 channels and 3 classes"):
+def of_logits():
+    logits = unet.build(FILTERS)
+    logits.layers[-1].activation = keras.activations.linear
+    image = keras.Input((None, None, 1))
+    return keras.Model(image, logits(keras.layers.Rescaling(1 / 255)(image)))
+
+
+@pytest.mark.parametrize("build", [of_logits, lambda: unet.build(FILTERS, classes=3)])
+def test_another_network_is_no_teacher(build, tmp_path):
+    build().save(tmp_path / "model.keras")
+    with pytest.raises(click.ClickException, match="is no U-Net from one channel to one class"):
         Teachers([tmp_path])
 
 

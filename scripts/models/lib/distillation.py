@@ -16,6 +16,7 @@ import keras
 import numpy as np
 
 from segmentation.errors import SegmentationError
+from segmentation.networks import unet
 from segmentation.spec import ModelSpec
 
 TURNS = 8  # all flips and quarter turns
@@ -27,12 +28,11 @@ class Teachers:
     They compute in the precision of the training (keras.mixed_precision).
 
     Args:
-        folders: of models of Keras, as the server takes them.
+        folders: of models that train.py has made, of any width.
         turns: the first so many of the eight flips and quarter turns.
 
     Raises:
-        click.ClickException: a folder holds no such model, or one that wants or gives something
-            else than the network to train.
+        click.ClickException: a folder holds no such model.
     """
 
     def __init__(self, folders: Sequence[Path], turns: int = TURNS) -> None:
@@ -60,12 +60,13 @@ def _averaged(models: list[keras.Model], turns: int) -> keras.Model:
 
 
 def _teacher(folder: Path) -> keras.Model:
-    model = _load(folder, "no teacher")
-    classes, channels = model.output_shape[-1], model.input_shape[-1]
-    if (channels, classes) != (1, 1):
+    found = _load(folder, "no teacher")
+    first = next((layer for layer in found.layers if isinstance(layer, keras.layers.Conv2D)), None)
+    teacher = unet.build(first.filters) if first else None
+    if not teacher or _layers(teacher) != _layers(found):
         raise click.ClickException(
-            f"the model in {folder} has {channels} channels and {classes} classes; a teacher has "
-            "one of each, the intensity and the foreground"
+            f"the model in {folder} is no U-Net from one channel to one class, as train.py makes "
+            "them; others may want other intensities, or give logits, and cannot teach"
         )
     try:
         steps = ModelSpec.read(folder).preprocessing
@@ -75,9 +76,13 @@ def _teacher(folder: Path) -> keras.Model:
         raise click.ClickException(
             f"the model in {folder} has a preprocessing; a teacher takes intensities in 0–1"
         )
-    for layer in model.layers[:-1]:  # the last gives probabilities, in float32 as in training
-        layer.dtype_policy = keras.mixed_precision.global_policy()
-    return model
+    teacher.set_weights(found.get_weights())
+    return teacher
+
+
+def _layers(model: keras.Model) -> list[tuple]:
+    """The name of each layer, and the shapes of its weights."""
+    return [(layer.name, [w.shape for w in layer.weights]) for layer in model.layers]
 
 
 def mean_weights(folders: Sequence[Path], model: keras.Model) -> list[np.ndarray]:
