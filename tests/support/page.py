@@ -114,6 +114,7 @@ class Screen:
 
     def download(self, folder: Path) -> Path:
         """Press the button, and return the file."""
+        self.page.wait_for_timeout(150)  # Chromium drops what goes beyond ten downloads a second
         with self.page.expect_download() as found:
             self.page.click("#download")
         path = folder / found.value.suggested_filename
