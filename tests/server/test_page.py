@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -280,6 +281,29 @@ def test_every_download_is_the_answer_of_the_server(server, show, sample, tmp_pa
             assert path.name == f"a cell-{output}.{formats[media_type]['suffix']}"
             if media_type != "application/x-npz":  # which has the time in it
                 assert path.read_bytes() == answer.content, (output, media_type)
+
+
+def test_the_page_beside_eight_clients(server, show, sample, tmp_path):
+    body, left = sample, threading.Event()
+
+    def client():
+        masks = set()
+        while not left.is_set():
+            masks.add(ask(server, body, PNG).content)
+        return masks
+
+    expected = ask(server, body, PNG, threshold=0.6).content
+    with ThreadPoolExecutor(8) as pool:
+        clients = [pool.submit(client) for _ in range(8)]
+        try:
+            screen = show(server.url)
+            screen.choose(body, "sample.png", PNG)
+            screen.move("#threshold", 0.6)
+            assert screen.download(tmp_path).read_bytes() == expected
+        finally:
+            left.set()
+        masks = set.union(*(client.result() for client in clients))
+    assert masks == {ask(server, body, PNG).content}
 
 
 def test_the_same_request_in_other_languages(server, show, sample, tmp_path):
