@@ -46,7 +46,7 @@ class Augmenter:
 
     def __init__(self, sections: list[Section]) -> None:
         self._sizes = np.array([section.image.shape for section in sections])
-        self._cut = _Cut(sections)
+        self._cut = _Cut(sections, self._sizes)
         self._models: dict[int, keras.Model] = {}
 
     def __call__(self, rng: np.random.Generator, which: np.ndarray, side: int) -> Batch:
@@ -124,9 +124,8 @@ def _model(cut: "_Cut", side: int) -> keras.Model:
 class _Cut(keras.layers.Layer):
     """Crops as they were drawn; the sections lie beside the network, where it is trained."""
 
-    def __init__(self, sections: list[Section]) -> None:
+    def __init__(self, sections: list[Section], sizes: np.ndarray) -> None:
         super().__init__(trainable=False, dtype="float32")
-        sizes = np.array([section.image.shape for section in sections])
         planes = np.zeros((len(sections), *sizes.max(axis=0), 3), np.float32)
         for plane, (image, label, weights) in zip(planes, sections, strict=True):
             height, width = image.shape

@@ -7,7 +7,6 @@ the same ones is often better than each, too: Wortsman et al. (2022),
 https://arxiv.org/abs/2203.05482.
 """
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,12 +36,10 @@ class Teachers:
 
     def __init__(self, folders: Sequence[Path], turns: int = TURNS) -> None:
         self._mean = _averaged([_teacher(folder) for folder in folders], turns)
-        self._one_at_a_time = threading.Lock()
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, S, S, 1) intensities -> float32 (N, S, S, 1) probabilities, 0–1."""
-        with self._one_at_a_time:
-            return self._mean.predict_on_batch(images)
+        return self._mean.predict_on_batch(images)
 
 
 def _averaged(models: list[keras.Model], turns: int) -> keras.Model:

@@ -88,13 +88,13 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         return _as_it_is(reading, described, form, reason, assumed)
     notes = []
     expected, uncompared = _expected(reading, form, picture)
-    if expected is None and reading.doubtful:
-        raise ModelError(
-            f"{name} has a {reading.doubtful}, which OpenVINO may read along another axis than it "
-            f"was trained with, and nothing here can compare them: {uncompared}; save the network "
-            "without it, or with a softmax"
-        )
     if expected is None:
+        if reading.doubtful:
+            raise ModelError(
+                f"{name} has a {reading.doubtful}, which OpenVINO may read along another axis than "
+                f"it was trained with, and nothing here can compare them: {uncompared}; save the "
+                "network without it, or with a softmax"
+            )
         notes.append(f"its graph is not compared with its source: {uncompared}")
     else:
         _check_finite(expected, name)  # what graph and source make of NaN may differ

@@ -21,6 +21,7 @@ from openvino.frontend import FrontEndManager
 
 from ...errors import ModelError
 from . import saved_model
+from .ends import LOGARITHM
 from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
 
@@ -201,7 +202,7 @@ def _doubtful(graph: ov.Model) -> str:
     (tests/upstream/test_openvino.py).
     """
     kinds = {node.get_type_name() for node in graph.get_ops()}
-    return "LogSoftmax" if "LogSoftmax" in kinds else ""
+    return LOGARITHM if LOGARITHM in kinds else ""
 
 
 def _ports_of(loaded: Any) -> tuple[list[Port], list[Port]]:
