@@ -19,20 +19,24 @@ COPY ${REQUIREMENTS} /build/requirements.txt
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /build/requirements.txt
 # What serving never reads: headers, stubs for type checkers, libclang, tests, OpenVINO's plugins for other devices and its readers
-# of other formats, TensorFlow's tools for quantizing and for writing XLA by hand, and symbols that only debuggers use.
+# of other formats, TensorFlow's tools for quantizing and for writing XLA by hand, ONNX Runtime's library for C and its tools, and symbols that only debuggers use.
 WORKDIR /opt/venv/lib/python3.11/site-packages
 RUN rm -r tensorflow/include tensorflow/compiler/mlir/stablehlo/stablehlo_extension.so tensorflow/compiler/tf2xla/ops/_xla_ops.so \
       clang openvino/include openvino/cmake openvino/libs/cache.json \
       openvino/libs/libopenvino_intel_[gn]pu_plugin.so openvino/libs/libopenvino_auto*_plugin.so \
       openvino/libs/libopenvino_hetero_plugin.so openvino/libs/libopenvino_pytorch_* \
       openvino/libs/libopenvino_paddle_* openvino/libs/libopenvino_jax_* openvino/libs/libopenvino_gguf_* \
+      onnxruntime/capi/libonnxruntime.so.* onnxruntime/datasets onnxruntime/quantization onnxruntime/tools onnxruntime/transformers \
  && find . -type d -name tests -prune -exec rm -rf {} + \
+ && find keras -name '*_test.*py*' -delete \
+ && find botocore/data -name 'examples-1.json*' -delete \
  && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete \
  && find tensorflow -name '*.so*' -size +1M -exec strip --strip-unneeded {} +
 # Of imagecodecs, the decoders that requests can reach: what is not there cannot be attacked.
 RUN cd imagecodecs \
  && find . -name '_*.so' | grep -vE '^\./_(shared|shared_cython|imcd|apng|avif|ccitt|deflate|jpeg2k|jpeg8|jpegls|jpegxl|lerc|ljpeg|lzma|png|tiff|webp|zlib|zstd)\.' \
       | xargs rm \
+ && strip --strip-debug ./_*.so \
  && ldd ./_*.so | grep -o 'imagecodecs\.libs/[^ ]*' | sort -u > /build/needed \
  && find ../imagecodecs.libs -name '*.so*' | grep -vFf /build/needed | xargs rm
 

@@ -1,6 +1,7 @@
 """Loading: every kind of artifact that people have."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -13,6 +14,7 @@ from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import keras_files, load, readers
 from segmentation.networks.network import Source
+from segmentation.networks.tune import tune
 from support import bad_artifacts, tiny_models
 
 KERAS2 = Path(__file__).resolve().parents[1] / "fixtures" / "keras2"
@@ -98,7 +100,28 @@ def test_onnx(images, channels_first, location, tmp_path, caplog):
     source = artifacts.load(tmp_path)
     assert (source.channels, source.classes, source.height, source.width) == (3, 2, None, None)
     np.testing.assert_allclose(answer(source, images), images @ MATRIX, atol=1e-6)
-    assert "not compared with its source: nothing else here runs ONNX" in caplog.text
+    assert "its graph gives what it gives for a picture of cells" in caplog.text
+
+
+def test_onnx_whose_graph_is_of_something_else_is_refused(tmp_path):
+    """It is what a fault of OpenVINO would be."""
+    paths = tmp_path / "model.onnx", tmp_path / "other.onnx"
+    for path, matrix in zip(paths, (MATRIX, MATRIX / 2), strict=True):
+        bad_artifacts.onnx(path, matrix, channels_first=True)
+    model, other = (readers.read(path, tmp_path) for path in paths)
+    source = load.of_reading(replace(model, graph=other.graph), "model.onnx", None)
+    reason = r"can run model\.onnx: its graph differs from it by 0\.\d+ on a picture of cells"
+    with pytest.raises(ModelError, match=reason):
+        tune(source)
+
+
+def test_onnx_that_onnx_runtime_cannot_load_is_not_compared(images, tmp_path, caplog):
+    """It refuses versions of the operations that it does not know; OpenVINO takes the newest."""
+    bad_artifacts.onnx(tmp_path / "model.onnx", MATRIX, channels_first=True, opset=999)
+    caplog.set_level("INFO")
+    source = artifacts.load(tmp_path)
+    np.testing.assert_allclose(answer(source, images), images @ MATRIX, atol=1e-6)
+    assert "its graph is not compared with its source: ONNX Runtime cannot load it" in caplog.text
 
 
 def lite(network):

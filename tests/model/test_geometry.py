@@ -10,6 +10,8 @@ from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import convert, readers
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Geometry
+from segmentation.running.segmenter import prepare
+from segmentation.spec import ModelSpec
 from support.sources import of_module, straight
 
 FREE = (None, None)
@@ -149,6 +151,25 @@ def test_what_looks_at_the_whole_image(model):
     assert not fixed.everywhere
 
 
+@pytest.mark.parametrize("next_one", [L.MaxPool2D(), L.Conv2D(1, 2, 2), L.AveragePooling2D(2)])
+def test_what_has_looked_at_the_whole_image_may_be_pooled(next_one):
+    model = straight(same(2), L.GroupNormalization(-1), next_one, L.UpSampling2D())
+    assert of_keras(model).geometry == Geometry(2, None, everywhere=True)
+
+
+KERNELS = np.eye(9, dtype=np.float32).reshape(3, 3, 1, 9)  # each class is what one neighbour is
+
+
+class Likeliest(tf.Module):
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def __call__(self, images):
+        return tf.argmax(tf.nn.conv2d(images, KERNELS, 1, "SAME"), axis=-1)
+
+
+def test_the_likeliest_class_looks_no_further(tmp_path):
+    assert of_module(Likeliest(), tmp_path).geometry == Geometry(1, 1)
+
+
 @pytest.mark.parametrize(
     "norm", [L.BatchNormalization(), L.LayerNormalization(), L.UnitNormalization(), L.Softmax()]
 )
@@ -169,8 +190,32 @@ class Rolled(tf.Module):
         return tf.sigmoid(tf.roll(images, 1, 2))
 
 
-def test_an_operation_that_is_not_known(tmp_path):
-    assert of_module(Rolled(), tmp_path).geometry == Geometry(1, None)
+@pytest.mark.parametrize(("by_corners", "side"), [(True, None), (False, None), (True, 64)])
+def test_what_enlarges_by_its_corners_looks_at_the_whole_image(by_corners, side, tmp_path):
+    """By how much pixels move depends on how many there are."""
+
+    class Enlarging(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, side, side, 1), tf.float32)])
+        def __call__(self, images):
+            coarse = tf.nn.avg_pool2d(images, 2, 2, "VALID")
+            size = tf.shape(images)[1:3]
+            return tf.raw_ops.ResizeBilinear(
+                images=coarse,
+                size=size,
+                align_corners=by_corners,
+                half_pixel_centers=not by_corners,
+            )
+
+    geometry = of_module(Enlarging(), tmp_path).geometry
+    assert 2 <= geometry.reach <= 4
+    assert geometry.everywhere == (by_corners and side is None)
+
+
+def test_an_operation_that_is_not_known(tmp_path, caplog):
+    source = of_module(Rolled(), tmp_path)
+    assert source.geometry == Geometry(1, None)
+    prepare(openvino.network(source, "float32", None), ModelSpec())
+    assert "how far module looks is not known: images larger than" in caplog.text
 
 
 class Rearranged(tf.Module):

@@ -138,14 +138,15 @@ def test_whole_numbers_are_given_whole(pixels, engine):
     np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
-def test_whole_numbers_are_told_where_there_is_no_graph(monkeypatch, pixels):
+@pytest.mark.parametrize(("kind", "white"), [("uint8", 255), ("uint16", 65535), ("int32", 255)])
+def test_whole_numbers_are_told_where_there_is_no_graph(kind, white, monkeypatch):
     def fail(*_):
         raise RuntimeError("too new")
 
     monkeypatch.setattr(readers, "_export", fail)
-    image = keras.Input((None, None, 1), dtype="uint8")
-    source = of_keras(keras.Model(image, keras.ops.cast(image, "float32") / 255))
-    assert (source.graph, source.ends.largest) == (None, 255)
+    image = keras.Input((None, None, 1), dtype=kind)
+    source = of_keras(keras.Model(image, keras.ops.cast(image, "float32") / white))
+    assert (source.graph, source.ends.largest) == (None, white)
 
 
 def test_other_values_than_probabilities_are_refused(pixels):

@@ -15,14 +15,18 @@ import numpy as np
 
 FLOAT, INT64, BOOL = 1, 7, 9
 GRAPH = 5  # a type of attributes
+OPSET = 13
 
 
-def onnx(path: Path, kernel: np.ndarray, channels_first: bool, location: str = "") -> None:
+def onnx(
+    path: Path, kernel: np.ndarray, channels_first: bool, location: str = "", opset: int = OPSET
+) -> None:
     """Write a model that multiplies the channels of each pixel with a matrix.
 
     Args:
         kernel: float32 (C, K).
         location: of the file that holds the kernel's values; empty: the model itself.
+        opset: the version of the operations.
     """
     channels, classes = kernel.shape
     if channels_first:
@@ -39,7 +43,7 @@ def onnx(path: Path, kernel: np.ndarray, channels_first: bool, location: str = "
         (11, _value("images", FLOAT, [*first, *last])),
         (12, _value("values", FLOAT, given)),
     ]
-    path.write_bytes(_onnx_model(graph))
+    path.write_bytes(_onnx_model(graph, opset))
 
 
 def onnx_without_end(path: Path) -> None:
@@ -69,8 +73,8 @@ def onnx_without_end(path: Path) -> None:
 Message = list[tuple[int, "int | str | bytes | Message"]]  # numbers and values of its fields
 
 
-def _onnx_model(graph: Message) -> bytes:
-    return _encoded([(1, 8), (7, [(2, "graph"), *graph]), (8, [(1, ""), (2, 13)])])
+def _onnx_model(graph: Message, opset: int = OPSET) -> bytes:
+    return _encoded([(1, 8), (7, [(2, "graph"), *graph]), (8, [(1, ""), (2, opset)])])
 
 
 def _node(kind: str, inputs: list[str], output: str, attribute: Message | None = None) -> Message:

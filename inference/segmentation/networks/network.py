@@ -55,9 +55,10 @@ class Geometry:
         stride: height and width must be multiples of it.
         reach: the largest distance in pixels, along an axis, from an output pixel to an input pixel
             that it depends on; None where the layers do not tell. Tiles that overlap by twice this
-            give what the whole image would.
+            give what the whole image would, unless it looks everywhere.
         everywhere: whether the network looks at the whole image, however large it is, as one does
-            that normalises over it. Tiles then cannot give what the whole image would.
+            that normalises over it, or that enlarges by its corners. Tiles then cannot give what
+            the whole image would.
     """
 
     stride: int

@@ -16,7 +16,7 @@ import tensorflow as tf
 from . import hardware
 from .form import Form
 from .hardware import BFLOAT16, FLOAT16, FLOAT32
-from .network import Description, Source, in_batches
+from .network import EIGHT_BITS, ONE, SIXTEEN_BITS, Description, Source, in_batches
 
 HAS_OWN_THREADS = False
 SWITCHES = {
@@ -70,10 +70,14 @@ def fastest_precision() -> str:
     return FLOAT16 if details.get("compute_capability", (0, 0)) >= TENSOR_CORES else FLOAT32
 
 
-def takes_whole_numbers(model: Any) -> bool:
-    """Whether the input of a Keras model, or of what is called like one, is of such a type."""
-    inputs = getattr(model, "inputs", None) or []
-    return any(tf.as_dtype(taken.dtype).is_integer for taken in inputs)
+def white_of(model: Any) -> int:
+    """The intensity of white that the type of an input tells, of a Keras model or of what is called
+    like one: 255 or 65535 for whole numbers, else 1.
+    """
+    types = {tf.as_dtype(taken.dtype) for taken in getattr(model, "inputs", None) or []}
+    if not any(kind.is_integer for kind in types):
+        return ONE
+    return SIXTEEN_BITS if tf.uint16 in types else EIGHT_BITS
 
 
 def network(source: Source, precision: str, threads: int | None) -> TensorFlowNetwork:
@@ -107,7 +111,7 @@ def network(source: Source, precision: str, threads: int | None) -> TensorFlowNe
 
 def _as_taken(images: Any, model: Any) -> Any:
     """Images, float32, in the type of a model's input."""
-    if takes_whole_numbers(model):
+    if white_of(model) != ONE:
         return tf.cast(tf.round(images), model.inputs[0].dtype)
     return images
 

@@ -174,8 +174,18 @@ def _warn_of_seams(network: Network, plan: TilePlan) -> None:
     """Tiles of a network that looks far would need to be larger than the memory is for."""
     if network.geometry.everywhere:
         logger.warning(
-            "%s looks at the whole image, as networks do that normalise over it: images larger "
-            "than %d×%d are cut into tiles, each of which sees itself alone (`tile_size`)",
+            "%s looks at the whole image, as networks do that normalise over it, or enlarge by its "
+            "corners (align_corners): images larger than %d×%d are cut into tiles, each of which "
+            "sees itself alone (`tile_size`)",
+            network.name,
+            plan.rows.largest,
+            plan.columns.largest,
+        )
+        return
+    if network.geometry.reach is None and plan.rows.fixed is None:
+        logger.warning(
+            "how far %s looks is not known: images larger than %d×%d are cut into tiles, whose "
+            "seams may show (`tile_size`, `tile_overlap`)",
             network.name,
             plan.rows.largest,
             plan.columns.largest,

@@ -20,6 +20,7 @@ OUT_OF_MEMORY = (
     "bad_alloc",
     "unable to allocate",
     "cannot allocate",
+    "failed to allocate",
     "file too large",
 )
 FILES = "a .keras, .h5, .hdf5, .onnx or .tflite file, or a SavedModel folder"

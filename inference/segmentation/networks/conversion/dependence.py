@@ -101,11 +101,11 @@ def _passed_on(node: Any, inputs: Sequence[Any], shapes: dict) -> list[Any]:
     if kind in MOVING or kind == "Interpolate":
         return _moved(node, inputs, shapes)
     if kind in WINDOWS:
-        return [_window(node, _any_channel(inputs[0]))]
+        return [_window(node, _all_pixels(_any_channel(inputs[0]), node))]
     if kind in TRANSPOSED:
-        return [_transposed(node, _any_channel(inputs[0]))]
+        return [_transposed(node, _all_pixels(_any_channel(inputs[0]), node))]
     if kind in POOLINGS:
-        return [_pooled(node, inputs[0])] * len(node.outputs())
+        return [_pooled(node, _all_pixels(inputs[0], node))] * len(node.outputs())
     if kind == "Concat":
         return [_joined(node, inputs, shapes)]
     if kind == "MatMul":
@@ -116,7 +116,7 @@ def _passed_on(node: Any, inputs: Sequence[Any], shapes: dict) -> list[Any]:
     if axes is None or inputs[0] is None:
         raise UnknownOperation(f"{kind} is not known")
     keeps = node.get_attributes().get("keep_dims", True)
-    return [ops.reduce_max(inputs[0], np.array(axes), keeps).output(0)]
+    return [ops.reduce_max(inputs[0], np.array(axes), keeps).output(0)] * len(node.outputs())
 
 
 def _any_of(values: Sequence[Any]) -> Any:
@@ -128,6 +128,12 @@ def _any_of(values: Sequence[Any]) -> Any:
 
 def _any_channel(value: Any) -> Any:
     return ops.reduce_max(value, CHANNEL, True).output(0)
+
+
+def _all_pixels(value: Any, node: Any) -> Any:
+    """A value as large as what an operation slides its window over."""
+    shape = tuple(value.get_shape())
+    return _expanded(value, shape[:2] + _shape(node.input_value(0))[2:])
 
 
 def _seen(value: Any) -> Any:
@@ -256,7 +262,7 @@ def _axes_seen_whole(node: Any) -> list[int] | None:
     """The axes along which an operation looks at everything; None where that is not known."""
     kind = node.get_type_name()
     rank = len(node.get_input_shape(0))
-    if kind in ("Softmax", "LogSoftmax"):
+    if kind in ("Softmax", "LogSoftmax", "TopK"):
         return [node.get_attributes()["axis"] % rank]
     if kind in REDUCING or kind in ("MVN", "NormalizeL2", "CumSum", "LRN"):
         axes = graphs.constant(node.input_value(1))

@@ -39,11 +39,12 @@ def of_graph(model: ov.Model) -> Geometry:
     try:
         reaches = [_reach(model, shape, period, axis) for axis in (0, 1)]
     except (dependence.UnknownOperation, RuntimeError) as exc:  # the latter of OpenVINO
-        logger.info("how far the network looks is not known: %s", exc)
+        logger.warning("how far the network looks is not told: %s", exc)
         return Geometry(stride)
     if None in reaches:
         return Geometry(stride, None, everywhere=True)
-    return Geometry(stride, max(reach for reach in reaches if reach is not None))
+    by_corners = not (height and width) and _resizes_by_corners(model)
+    return Geometry(stride, max(reach for reach in reaches if reach is not None), by_corners)
 
 
 Shape = Callable[[int, int], tuple[int, int, int, int]]
@@ -86,6 +87,17 @@ def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[int]:
                 for side, length in zip(shape[1:3], result.to_shape()[2:], strict=True):
                     found.add(Fraction(side, length))
     return {int(ratio) for ratio in found if ratio.denominator == 1}
+
+
+def _resizes_by_corners(model: ov.Model) -> bool:
+    """Whether corners stay where they are when it resizes, as PyTorch's align_corners has it. By
+    how much other pixels move then depends on how large the whole image is.
+    """
+    return any(
+        node.get_type_name() == "Interpolate"
+        and node.get_attributes()["coordinate_transformation_mode"] == "align_corners"
+        for node in model.get_ops()
+    )
 
 
 def _reach(model: ov.Model, shape: Shape, period: int, axis: int) -> int | None:

@@ -3,14 +3,14 @@
     .keras, .h5, .hdf5    Keras loads it and exports it; compared with the Keras model
     SavedModel            compared with TensorFlow, if that may run it
     .tflite               compared with TensorFlow Lite's interpreter
-    .onnx                 nothing here but OpenVINO runs it
+    .onnx                 compared with ONNX Runtime, if that can run it
 
 Runs in the converting process only, but for ``exported``.
 """
 
 import contextlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,16 +20,15 @@ import openvino as ov
 from openvino.frontend import FrontEndManager
 
 from ...errors import ModelError
+from ..network import ONE
 from . import saved_model
 from .ends import LOGARITHM
 from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
+from .sources import NotHere, Run, in_a_line
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 FILE_SUFFIXES = (*KERAS_SUFFIXES, ".onnx", ".tflite")
-REASON_LENGTH = 500  # characters
-# from its own input to all of its outputs, in the order of tf.nest.flatten
-Run = Callable[[np.ndarray], list[np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Reading:
         source: runs the artifact by what made it; None: nothing may.
         uncompared: why nothing may, or empty.
         inputs, outputs: of it.
-        whole: whether its input is of whole numbers, where OpenVINO cannot read it.
+        white: of its input, as the type of that tells, where OpenVINO cannot read it.
         vectors: its weights that have one axis, as far as they can be told.
         doubtful: what OpenVINO may have read wrongly, so that it must be compared; or empty.
     """
@@ -54,15 +53,9 @@ class Reading:
     uncompared: str
     inputs: list[Port]
     outputs: list[Port]
-    whole: bool = False
+    white: int = ONE
     vectors: tuple[Vector, ...] = ()
     doubtful: str = ""
-
-
-class NotHere(Exception):
-    """What made an artifact cannot run it on this machine, as TensorFlow on CPUs cannot run
-    convolutions with the channels first.
-    """
 
 
 def read(path: Path, folder: Path) -> Reading:
@@ -86,8 +79,15 @@ def read(path: Path, folder: Path) -> Reading:
     frontend = FrontEndManager().load_by_framework(suffix.lstrip("."))  # not by the content
     graph = frontend.convert(frontend.load(str(path)))
     if suffix == ".tflite":
-        return _tensorflow_lite(graph, path)
-    return Reading(graph, "", None, "nothing else here runs ONNX", *graph_ports(graph))
+        from . import lite_files
+
+        run, names = lite_files.of_file(path)
+        graph = in_order(graph, names)
+    else:
+        from . import onnx_files
+
+        run = onnx_files.of_file(path)
+    return Reading(graph, "", run, "", *graph_ports(graph))
 
 
 def import_libraries(path: Path) -> None:
@@ -95,7 +95,9 @@ def import_libraries(path: Path) -> None:
     if path.suffix.lower() in KERAS_SUFFIXES:
         import keras  # noqa: F401
         import tf_keras  # noqa: F401
-    if path.suffix.lower() != ".onnx":
+    if path.suffix.lower() == ".onnx":
+        import onnxruntime  # noqa: F401
+    else:
         import tensorflow as tf
 
         tf.zeros(1)  # starts its threads
@@ -116,10 +118,9 @@ def keras_model(model: Any, folder: Path) -> Reading:
             _export(model, exported)
         graph = in_order(ov.Core().read_model(exported), exported_as)
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
-        whole = _takes_whole_numbers(model)
-        return Reading(None, in_a_line(exc), source, "", inputs, outputs, whole)
+        return Reading(None, in_a_line(exc), source, "", inputs, outputs, _white_of(model))
     vectors = vectors_of(model)
-    return Reading(graph, "", source, "", inputs, outputs, False, vectors, _doubtful(graph))
+    return Reading(graph, "", source, "", inputs, outputs, ONE, vectors, _doubtful(graph))
 
 
 def _export(model: Any, folder: Path) -> None:
@@ -152,18 +153,10 @@ def keras_ports(model: Any) -> tuple[list[Port], list[Port], list[str]]:
     return inputs, outputs, exported_as
 
 
-def _takes_whole_numbers(model: Any) -> bool:
+def _white_of(model: Any) -> int:
     from .. import tensorflow
 
-    return tensorflow.takes_whole_numbers(model)
-
-
-def in_a_line(exc: Exception) -> str:
-    """The message of an error of a library; of a long one both ends, as the reason may be last."""
-    text = " ".join(str(exc).split())
-    if len(text) > REASON_LENGTH:
-        text = f"{text[: REASON_LENGTH // 2]} … {text[-REASON_LENGTH // 2 :]}"
-    return f"{type(exc).__name__}: {text}"
+    return tensorflow.white_of(model)
 
 
 def _saved_model(folder: Path, temporary: Path) -> Reading:
@@ -182,8 +175,7 @@ def _saved_model(folder: Path, temporary: Path) -> Reading:
                 f"{folder.name} cannot be run: OpenVINO cannot read it ({in_a_line(exc)}), and "
                 f"TensorFlow must not run it: {refused}; export the network alone"
             ) from exc
-        whole = _takes_whole_numbers(loaded)
-        return Reading(None, in_a_line(exc), source, "", *_ports_of(loaded), whole)
+        return Reading(None, in_a_line(exc), source, "", *_ports_of(loaded), _white_of(loaded))
     if loaded is None:
         if any(taken.get_element_type() == ov.Type.string for taken in graph.inputs):
             raise ModelError(
@@ -194,7 +186,7 @@ def _saved_model(folder: Path, temporary: Path) -> Reading:
         doubtful = _doubtful(graph)
         return Reading(graph, "", None, refused, *graph_ports(graph), doubtful=doubtful)
     graph, vectors = in_order(graph, loaded.output_names), vectors_of(loaded)
-    return Reading(graph, "", source, "", *_ports_of(loaded), False, vectors, _doubtful(graph))
+    return Reading(graph, "", source, "", *_ports_of(loaded), ONE, vectors, _doubtful(graph))
 
 
 def _doubtful(graph: ov.Model) -> str:
@@ -235,34 +227,6 @@ def _in_float32(values: Any) -> Any:
     import tensorflow as tf
 
     return tf.cast(values, tf.float32) if values.dtype.is_floating else values
-
-
-def _tensorflow_lite(graph: ov.Model, path: Path) -> Reading:
-    import tensorflow as tf
-
-    interpreter = tf.lite.Interpreter(str(path))
-    outputs = interpreter.get_output_details()
-    for port in (*interpreter.get_input_details(), *outputs):
-        if np.issubdtype(port["dtype"], np.integer) and port["quantization"][0]:
-            raise ModelError(
-                f"{path.name} has {port['name']} quantized, as {port['dtype'].__name__}; numbers "
-                "of inputs and outputs are read as they are; convert it with float32 inputs and "
-                "outputs (inference_input_type, inference_output_type)"
-            )
-    graph = in_order(graph, [output["name"] for output in outputs])
-
-    def run(images: np.ndarray) -> list[np.ndarray]:
-        interpreter = tf.lite.Interpreter(str(path))
-        [taken] = interpreter.get_input_details()
-        interpreter.resize_tensor_input(taken["index"], images.shape)
-        interpreter.allocate_tensors()
-        if np.issubdtype(taken["dtype"], np.integer):
-            images = np.rint(images)
-        interpreter.set_tensor(taken["index"], images.astype(taken["dtype"]))
-        interpreter.invoke()
-        return [interpreter.get_tensor(output["index"]) for output in outputs]
-
-    return Reading(graph, "", run, "", *graph_ports(graph))
 
 
 @contextlib.contextmanager

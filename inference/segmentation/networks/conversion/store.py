@@ -44,9 +44,9 @@ from .convert import Conversion
 XML, JSON = "graph.xml", "graph.json"
 INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 6  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 7  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
-CONVERTERS = ("openvino", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
+CONVERTERS = ("openvino", "onnxruntime", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
 REMEDY = "prepare the model again, or remove that folder"
 PICTURE_SIDE = 256  # of the image for which a graph's tensors are weighed, in pixels

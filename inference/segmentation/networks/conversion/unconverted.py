@@ -10,7 +10,7 @@ import numpy as np
 from ...errors import ModelError
 from ...spec_entries import Ports
 from ..form import Form
-from ..network import EIGHT_BITS, ONE, Description, Ends, Geometry
+from ..network import Description, Ends, Geometry
 from . import forms, readers
 
 MOST_NUMBERS = 8 << 20  # of an image that is tried
@@ -60,7 +60,7 @@ def describe(reading: readers.Reading, form: Form, name: str) -> Description:
             continue
         if values.shape[:3] == images.shape[:3]:
             labels = 0 if form.labels else None
-            ends = Ends(EIGHT_BITS if reading.whole else ONE, labels=labels)
+            ends = Ends(reading.white, labels=labels)
             geometry = Geometry(stride)
             classes = values.shape[3]
             return Description(name, channels, height, width, classes, batch, geometry, ends)
