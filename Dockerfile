@@ -19,7 +19,8 @@ COPY ${REQUIREMENTS} /build/requirements.txt
 RUN python3 -m venv /opt/venv \
  && /opt/venv/bin/pip install --no-cache-dir --no-deps --require-hashes -r /build/requirements.txt
 # What serving never reads: headers, stubs for type checkers, libclang, tests, OpenVINO's plugins for other devices and its readers
-# of other formats, TensorFlow's tools for quantizing and for writing XLA by hand, ONNX Runtime's library for C and its tools, and symbols that only debuggers use.
+# of other formats, TensorFlow's tools for quantizing and for writing XLA by hand, ONNX Runtime's library for C and its tools,
+# examples of botocore, and symbols that only debuggers use.
 WORKDIR /opt/venv/lib/python3.11/site-packages
 RUN rm -r tensorflow/include tensorflow/compiler/mlir/stablehlo/stablehlo_extension.so tensorflow/compiler/tf2xla/ops/_xla_ops.so \
       clang openvino/include openvino/cmake openvino/libs/cache.json \

@@ -66,7 +66,7 @@ def _too_large(name: str, limits: sandbox.Limits) -> str:
 
 
 def _broken(exc: Exception, name: str) -> str:
-    from .readers import in_a_line
+    from .sources import in_a_line
 
     return (
         f"{name} cannot be loaded: {in_a_line(exc)}; it must be {FILES}, whole, "

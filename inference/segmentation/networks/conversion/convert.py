@@ -23,6 +23,7 @@ from . import (
     graphs,
     normalisation,
     readers,
+    sources,
     trained_on,
     unconverted,
     upsampling,
@@ -141,7 +142,7 @@ def _ends(plain: ov.Model, reading: readers.Reading) -> Ends:
     try:
         seen = trained_on.judge(respond, channels, first.remembered, found.largest)
     except RuntimeError as exc:  # its layers do not take images of the size of the textures
-        logger.info("what it was trained on is not told: %s", readers.in_a_line(exc))
+        logger.info("what it was trained on is not told: %s", sources.in_a_line(exc))
         return found
     return replace(found, seen=seen)
 
@@ -179,7 +180,7 @@ def _tried(graph: ov.Model, picture: np.ndarray, described: Description) -> np.n
     try:
         values = graphs.run(graph, picture)
     except RuntimeError as exc:
-        reason = readers.in_a_line(exc)
+        reason = sources.in_a_line(exc)
         raise ModelError(
             f"{described.name} fails on an image of {size}: {reason}; {forms.RULE}"
         ) from exc
@@ -203,15 +204,15 @@ def _expected(
         return None, reading.uncompared
     try:
         return unconverted.run(reading.source, form, picture), ""
-    except readers.NotHere as exc:
+    except sources.NotHere as exc:
         return None, str(exc)
 
 
-def _fits(source: readers.Run, form: Form, picture: np.ndarray, described: Description) -> bool:
+def _fits(source: sources.Run, form: Form, picture: np.ndarray, described: Description) -> bool:
     """Whether what made the artifact gives for it what it should."""
     try:
         values = unconverted.run(source, form, picture)
-    except readers.NotHere:
+    except sources.NotHere:
         return False
     shape = (*picture.shape[:3], described.classes)
     return values.shape == shape and bool(np.isfinite(values).all())
@@ -229,7 +230,7 @@ def _fused(
             return plain, "it has no upsampling that could be fused"
         values = graphs.run(fused, picture)
     except Exception as exc:  # whatever OpenVINO raises; the graph works as it is
-        return plain, f"its upsamplings stay as they are: {readers.in_a_line(exc)}"
+        return plain, f"its upsamplings stay as they are: {sources.in_a_line(exc)}"
     if not _same(values, exact):
         return plain, "its upsamplings stay as they are: fused, they give something else"
     return fused, f"{count} convolutions are fused with the upsampling before them"

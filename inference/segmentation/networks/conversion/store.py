@@ -38,7 +38,7 @@ from ..network import (
     Seen,
     round_up,
 )
-from . import architecture, describe, graphs, readers, rounding, saved_model
+from . import architecture, describe, graphs, rounding, saved_model, sources
 from .convert import Conversion
 
 XML, JSON = "graph.xml", "graph.json"
@@ -149,7 +149,7 @@ def read(folder: Path, wanted: str, name: str) -> Conversion | None:
     try:
         return _parsed(folder, known, name)
     except (KeyError, TypeError, ValueError, OSError, RuntimeError) as exc:
-        raise ModelError(f"{folder.name} is broken: {readers.in_a_line(exc)}; {REMEDY}") from exc
+        raise ModelError(f"{folder.name} is broken: {sources.in_a_line(exc)}; {REMEDY}") from exc
 
 
 def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:

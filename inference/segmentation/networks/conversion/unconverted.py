@@ -11,7 +11,7 @@ from ...errors import ModelError
 from ...spec_entries import Ports
 from ..form import Form
 from ..network import Description, Ends, Geometry
-from . import forms, readers
+from . import forms, readers, sources
 
 MOST_NUMBERS = 8 << 20  # of an image that is tried
 STRIDES = [2**power for power in range(9)]
@@ -73,7 +73,7 @@ def _sizes(height: int | None, width: int | None) -> Iterator[tuple[int, tuple[i
         yield (1 if height and width else stride), (height or 3 * stride, width or 3 * stride)
 
 
-def run(source: readers.Run | None, form: Form, images: np.ndarray) -> np.ndarray:
+def run(source: sources.Run | None, form: Form, images: np.ndarray) -> np.ndarray:
     """float32 (N, H, W, C) -> float32 (N, H, W, K), by what made the artifact."""
     assert source, "something may run it"
     return form.run(lambda own: source(own)[form.output], images)
