@@ -34,8 +34,9 @@ RUN rm -r tensorflow/include tensorflow/compiler/mlir/stablehlo/stablehlo_extens
  && find . -type f \( -name '*.pyi' -o -name '*.pyx' -o -name '*.pxd' \) -delete \
  && find tensorflow -name '*.so*' -size +1M -exec strip --strip-unneeded {} +
 # Of imagecodecs, the decoders that requests can reach: what is not there cannot be attacked.
-RUN cd imagecodecs \
- && find . -name '_*.so' | grep -vE '^\./_(shared|shared_cython|imcd|apng|avif|ccitt|deflate|jpeg2k|jpeg8|jpegls|jpegxl|lerc|ljpeg|lzma|png|tiff|webp|zlib|zstd)\.' \
+SHELL ["/bin/bash", "-o", "pipefail", "-c"]
+WORKDIR /opt/venv/lib/python3.11/site-packages/imagecodecs
+RUN find . -name '_*.so' | grep -vE '^\./_(shared|shared_cython|imcd|apng|avif|ccitt|deflate|jpeg2k|jpeg8|jpegls|jpegxl|lerc|ljpeg|lzma|png|tiff|webp|zlib|zstd)\.' \
       | xargs rm \
  && strip --strip-debug ./_*.so \
  && ldd ./_*.so | grep -o 'imagecodecs\.libs/[^ ]*' | sort -u > /build/needed \
