@@ -80,6 +80,8 @@ lock: ## resolve the pins of pyproject.toml into the requirements files
 	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 	  scripts/models/int8/requirements.in -o scripts/models/int8/requirements.txt
 	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
+	  scripts/measure/pytorch/requirements.in -o scripts/measure/pytorch/requirements.txt
+	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 	  tests/fixtures/bioimageio/requirements.in -o tests/fixtures/bioimageio/requirements.txt
 	@$(VENV)/bin/uv pip compile -q --universal --generate-hashes --no-header --no-annotate \
 	  tests/fixtures/napari/requirements.in -o tests/fixtures/napari/requirements.txt
@@ -92,7 +94,7 @@ lock: ## resolve the pins of pyproject.toml into the requirements files
 	@$(COMPILE) -o requirements-gpu.txt --extra gpu --no-emit-package tensorflow-cpu -c requirements.txt
 
 clean: ## remove what the other targets made
-	@rm -rf $(VENV) $(VENV)-peers $(VENV)-int8 $(VENV)-bioimageio $(VENV)-napari $(VENV)-manifests $(VENV)-sagemaker-* out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(VENV)-peers $(VENV)-int8 $(VENV)-pytorch $(VENV)-bioimageio $(VENV)-napari $(VENV)-manifests $(VENV)-sagemaker-* out inference/mms/build .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: help setup demo serve check test image sbom test-container notebook bench soak fuzz measure lint lock clean

@@ -21,6 +21,7 @@ from segmentation import artifacts
 from segmentation.errors import SegmentationError
 from segmentation.networks.activations import FUNCTIONS
 from segmentation.networks.form import Form
+from segmentation.networks.tune import Computing
 
 EXPECTED = "expected.npz"
 EXACT = 2e-3  # in float32
@@ -53,21 +54,25 @@ def main(folder: Path, write: Path | None) -> None:
     (or p0, p1, …, of several outputs), what the maker's own framework gives. Exact is what differs
     by 2e-3 at most. Prints a table, or writes it into a page between its marks.
     """
+    show(table_of(folder), "scripts/measure/artifacts.py", write)
+
+
+def table_of(folder: Path) -> str:
+    """What is served of the model directories of a folder, as ``main`` says, as Markdown."""
     logging.basicConfig(level=logging.CRITICAL)
     directories = sorted(path.parent for path in folder.glob(f"*/{EXPECTED}"))
     rows = [row_of(directory) for directory in tqdm(directories, unit="artifact")]
     exact = sum("exact" in row for row in rows)
     refused = sum("refused" in row for row in rows)
     count = f"Of {len(rows)} artifacts, {exact} answer exactly as their makers do, and {refused} "
-    table = "\n".join([count + "are refused.\n", HEAD, *rows])
-    show(table, "scripts/measure/artifacts.py", write)
+    return "\n".join([count + "are refused.\n", HEAD, *rows])
 
 
 def row_of(directory: Path) -> str:
     """One line of the table."""
     kind = _kind(directory)
     try:
-        found = inspect(directory)
+        found = inspect(directory, computing=Computing(precision="float32"))
         with np.load(directory / EXPECTED, allow_pickle=False) as expected:
             most = _difference(found, expected)
     except SegmentationError as exc:

@@ -48,6 +48,8 @@ LAST = {
     "sub-pixels": (lambda x: ops.depth_to_space(convolved(x, 4), "blocks_first", 2), "linear"),
     "sum": (lambda x: ops.add(convolved(x, 1), convolved(x, 1, 3)), "linear"),
     "heads": (lambda x: joined(convolved(x, 1), convolved(x, 2, 3)), "linear"),
+    "residual block": (lambda x: ops.add(convolved(x, 1), ops.relu(convolved(x, 1, 3))), "linear"),
+    "probability added": (lambda x: ops.add(convolved(x, 1), ops.sigmoid(convolved(x, 1))), ""),
     "image added": (lambda x: ops.add(convolved(x, 1), x), ""),
     "one head of others": (lambda x: joined(convolved(x, 1), ops.sigmoid(convolved(x, 1))), ""),
     "logarithms": (lambda x: ops.log_softmax(convolved(x, 3), 1), "linear"),

@@ -141,8 +141,11 @@ def test_the_stride(name, stride):
         lambda size: straight(L.UnitNormalization(axis=[1, 2, 3]), size=size),
         lambda size: pooled(L.Reshape((1, 1, 4)), L.Dense(4, "sigmoid"), size=size),
         lambda size: pooled(L.Dense(2, "relu"), L.Dense(4), size=size, keepdims=True),
+        lambda size: pooled(
+            L.Conv2D(2, 1, activation="relu"), L.Conv2D(4, 1), size=size, keepdims=True
+        ),
     ],
-    ids=["groups", "instances", "length", "squeeze-excite", "squeeze-excite, kept"],
+    ids=["groups", "instances", "length", "excite", "excite, kept", "excite, by convolutions"],
 )
 def test_what_looks_at_the_whole_image(model):
     assert of_keras(model(FREE)).geometry == Geometry(1, None, everywhere=True)

@@ -11,7 +11,7 @@ from segmentation import artifacts
 from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import saved_model
-from support import tiny_models
+from support import bad_artifacts, tiny_models
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +89,31 @@ def test_a_cut_file(network, name, tmp_path):
     network.save_weights(whole) if "weights" in name else network.save(whole)
     whole.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(ModelError, match="cannot be loaded"):
+        artifacts.load(tmp_path)
+
+
+def test_onnx_of_an_operation_that_nobody_knows(tmp_path):
+    bad_artifacts.onnx_of_an_operation(tmp_path / "model.onnx", "Segment")
+    reason = (
+        r"^OpenVINO cannot run operations of model\.onnx: Segment \(unknown\); make .* model_fn"
+    )
+    with pytest.raises(ModelError, match=reason):
+        artifacts.load(tmp_path)
+
+
+def test_onnx_that_does_what_openvino_cannot_do(tmp_path):
+    bad_artifacts.onnx_that_wraps(tmp_path / "model.onnx")
+    reason = r"operations of model\.onnx: Pad \(Unsupported padding mode: \[wrap\]\); make"
+    with pytest.raises(ModelError, match=reason):
+        artifacts.load(tmp_path)
+
+
+def test_onnx_that_takes_other_sizes_than_it_says(tmp_path):
+    bad_artifacts.onnx_of_large_images(tmp_path / "model.onnx")
+    reason = (
+        r"model\.onnx fails on an image of the shape \(1, 256, 256, 1\).* out of .*export it for"
+    )
+    with pytest.raises(ModelError, match=reason):
         artifacts.load(tmp_path)
 
 

@@ -14,8 +14,8 @@ import numpy as np
 # --- ONNX: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto names these fields and types
 
 FLOAT, INT64, BOOL = 1, 7, 9
-GRAPH = 5  # a type of attributes
-OPSET = 13
+INTEGER, STRING, GRAPH = 2, 3, 5  # types of attributes
+OPSET, OPSET_OF_WRAPPING = 13, 19
 
 
 def onnx(
@@ -46,6 +46,31 @@ def onnx(
     path.write_bytes(_onnx_model(graph, opset))
 
 
+def onnx_of_an_operation(path: Path, kind: str) -> None:
+    """Of images alone, of any size."""
+    _write_onnx_of(path, (1, _node(kind, ["images"], "values")))
+
+
+def onnx_that_wraps(path: Path) -> None:
+    """It pads images with what they have at the other side, by a pixel: two pixels higher."""
+    pads = np.array([0, 1, 0, 0, 0, 1, 0, 0], np.int64)
+    node = _node("Pad", ["images", "pads"], "values", [(1, "mode"), (4, "wrap"), (20, STRING)])
+    _write_onnx_of(path, (1, node), (5, _tensor("pads", pads)))
+
+
+def onnx_of_large_images(path: Path) -> None:
+    """It adds row 300 of an image to all of its rows, and says that images may have any size."""
+    row = _node("Gather", ["images", "300"], "row", [(1, "axis"), (3, 1), (20, INTEGER)])
+    added = _node("Add", ["images", "row"], "values")
+    _write_onnx_of(path, (1, row), (1, added), (5, _tensor("300", np.array([300]))))
+
+
+def _write_onnx_of(path: Path, *fields: "tuple[int, Message]") -> None:
+    shape = ["n", "h", "w", 1]
+    values = [(11, _value("images", FLOAT, shape)), (12, _value("values", FLOAT, shape))]
+    path.write_bytes(_onnx_model([*fields, *values], OPSET_OF_WRAPPING))
+
+
 def onnx_without_end(path: Path) -> None:
     """A loop of 2⁶² rounds, whose length no optimiser can shorten."""
     shape = ["n", "h", "w", 1]
@@ -59,7 +84,9 @@ def onnx_without_end(path: Path) -> None:
         (12, _value("goes on still", BOOL, [])),
         (12, _value("after", FLOAT, shape)),
     ]
-    loop = _node("Loop", ["rounds", "true", "images"], "values", [(1, "body"), (6, body)])
+    loop = _node(
+        "Loop", ["rounds", "true", "images"], "values", [(1, "body"), (6, body), (20, GRAPH)]
+    )
     graph = [
         (1, loop),
         (5, _tensor("rounds", np.int64(2**62))),
@@ -79,7 +106,7 @@ def _onnx_model(graph: Message, opset: int = OPSET) -> bytes:
 
 def _node(kind: str, inputs: list[str], output: str, attribute: Message | None = None) -> Message:
     fields: Message = [*((1, name) for name in inputs), (2, output), (4, kind)]
-    return [*fields, (5, [*attribute, (20, GRAPH)])] if attribute else fields
+    return [*fields, (5, attribute)] if attribute else fields
 
 
 def _value(name: str, kind: int, shape: list[int | str]) -> Message:

@@ -13,6 +13,7 @@ from segmentation.networks import meaning
 from segmentation.networks.meaning import Meaning
 from segmentation.networks.network import Source
 from segmentation.networks.trained import Unsettled
+from segmentation.networks.tune import Computing
 from segmentation.preprocessing import Preprocessing
 from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter, make
@@ -126,8 +127,13 @@ class Inspection:
         return np.concatenate([plain, gap, drawn, gap, overlay.planes[0]], axis=1)
 
 
-def inspect(model_dir: Path, filename: str | None = None) -> Inspection:
+def inspect(
+    model_dir: Path, filename: str | None = None, computing: Computing | None = None
+) -> Inspection:
     """Load a model directory, as the server does.
+
+    Args:
+        filename, computing: as of ``segmenter.load``.
 
     Raises:
         ModelError: it cannot be served.
@@ -135,7 +141,7 @@ def inspect(model_dir: Path, filename: str | None = None) -> Inspection:
     path = artifacts.find(model_dir, filename)
     source = artifacts.load(model_dir, filename)
     spec = ModelSpec.read(model_dir)
-    return Inspection(path, source, meaning.of(source, spec), make(source, spec))
+    return Inspection(path, source, meaning.of(source, spec), make(source, spec, computing))
 
 
 def steps(preprocessing: Preprocessing) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ MOVES = frozenset(
     VariadicSplit""".split()
 )
 ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
-JOINED = {"Add", "Subtract", "Concat"}  # of several logits they make logits
+SUMS = {"Add", "Subtract"}
 WEIGHTED = {
     "Convolution",
     "GroupConvolution",
@@ -69,17 +69,29 @@ def _has_all_classes(output: Any, value: Any) -> bool:
 
 
 def _is_linear(value: Any) -> bool:
-    """Whether a value is what a layer of weights gives, or is joined of such."""
-    waiting, seen = [value], set()
-    while waiting:
-        value, _ = _last(waiting.pop())
-        node = value.get_node()
-        if node.get_type_name() in JOINED and node.get_friendly_name() not in seen:
-            seen.add(node.get_friendly_name())
-            waiting += [one for one in node.input_values() if graphs.constant(one) is None]
-        elif node.get_type_name() not in WEIGHTED | JOINED:
-            return False
-    return True
+    """Whether a value is what a layer of weights gives, or is joined of such.
+
+    So is a sum in which such a layer takes part, as that of a residual block is: it has no bounds.
+    It is not if the others are bounded, as what an activation gives, or the image that it corrects.
+    """
+    known: dict[str, bool] = {}
+
+    def linear(value: Any) -> bool:
+        node = _last(value)[0].get_node()
+        name, kind = node.get_friendly_name(), node.get_type_name()
+        if name not in known:
+            varying = [one for one in node.input_values() if graphs.constant(one) is None]
+            if kind in SUMS:
+                known[name] = any(map(linear, varying)) and not any(map(_is_bounded, varying))
+            else:
+                known[name] = kind in WEIGHTED or (kind == "Concat" and all(map(linear, varying)))
+        return known[name]
+
+    return linear(value)
+
+
+def _is_bounded(value: Any) -> bool:
+    return _last(value)[0].get_node().get_type_name() in {*ACTIVATIONS, "Parameter"}
 
 
 def labels(output: Any) -> int | None:

@@ -33,7 +33,7 @@ def of_graph(model: ov.Model) -> Geometry:
         return batch or 1, height or rows, width or columns, channels
 
     if height and width:
-        stride, period = 1, math.lcm(*_coarseness(model, shape(height, width)))
+        stride, period = 1, _common(_coarseness(model, shape(height, width)))
     else:
         stride = period = _stride(model, shape)
     try:
@@ -55,7 +55,10 @@ def _stride(model: ov.Model, shape: Shape) -> int:
         (s for s in range(1, LARGEST_STRIDE) if _accepts(model, shape, s)), LARGEST_STRIDE
     )
     side = round_up(LEAST_SIDE, accepted * 64)
-    return math.lcm(accepted, *_coarseness(model, shape(side, side)))
+    larger = side + accepted * 64
+    # a map that has as many pixels whatever the image has, as one of means, is of no stride
+    always = _coarseness(model, shape(side, side)) & _coarseness(model, shape(larger, larger))
+    return math.lcm(accepted, _common(always))
 
 
 def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
@@ -72,8 +75,15 @@ def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
     return True
 
 
-def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[int]:
-    """How many pixels of the image stand for one, wherever convolutions and poolings are."""
+def _common(ratios: set[Fraction]) -> int:
+    """After how many pixels all maps of a network begin anew."""
+    return math.lcm(*(int(ratio) for ratio in ratios if ratio.denominator == 1))
+
+
+def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[Fraction]:
+    """How many pixels of the image stand for one, wherever convolutions and poolings are; where
+    they are of a single one, that is the whole image.
+    """
     try:
         static = graphs.of_size(model, shape)
     except RuntimeError:
@@ -85,8 +95,9 @@ def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[int]:
             # (where pixels are moved to the batch, they are no coarser)
             if result.is_static and len(result) == 4 and result.to_shape()[0] == shape[0]:
                 for side, length in zip(shape[1:3], result.to_shape()[2:], strict=True):
-                    found.add(Fraction(side, length))
-    return {int(ratio) for ratio in found if ratio.denominator == 1}
+                    if length > 1:
+                        found.add(Fraction(side, length))
+    return found
 
 
 def _resizes_by_corners(model: ov.Model) -> bool:
@@ -115,10 +126,13 @@ def _reach(model: ov.Model, shape: Shape, period: int, axis: int) -> int | None:
         if actual != length:  # it is fixed: whatever it sees is within that
             middle = range(actual // 2, min(actual // 2 + period, actual))
             return max(_distance(spread, size, axis, at) for at in (0, *middle, actual - 1))
-        first = length // 2
-        distances = [_distance(spread, size, axis, first + i) for i in range(period)]
-        if max(distances) < first - period:
-            return max(distances)
+        first, most = length // 2, 0
+        for at in range(first, first + period):
+            most = max(most, _distance(spread, size, axis, at))
+            if most >= first - period:
+                break
+        else:
+            return most
         length *= 2
     return None
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+from onnxruntime.capi import onnxruntime_pybind11_state as errors
 
 from ... import machine
+from ...errors import ModelError
 from .sources import NotHere, Run, in_a_line
 
 QUIET = 4  # of onnxruntime's levels of logging: what ends it
@@ -28,7 +30,7 @@ TYPES = {
 
 
 def of_file(path: Path) -> Run:
-    """What a file computes. It may raise NotHere."""
+    """What a file computes. It may raise NotHere, and ModelError where the file is wrong."""
 
     def run(images: np.ndarray) -> list[np.ndarray]:
         session = _session(path)
@@ -40,8 +42,14 @@ def of_file(path: Path) -> Run:
             images = np.rint(images)
         try:
             given = session.run(None, {taken.name: images.astype(wanted)})
-        except onnxruntime.capi.onnxruntime_pybind11_state.NotImplemented as exc:
+        except errors.NotImplemented as exc:
             raise NotHere(in_a_line(exc)) from exc
+        except errors.InvalidArgument as exc:
+            raise ModelError(
+                f"{path.name} fails on an image of the shape {images.shape}, as it says that it "
+                f"takes: {in_a_line(exc)}; if it works for the size that it was exported with "
+                "alone, export it for that size"
+            ) from exc
         return [_in_float32(values) for values in given]
 
     return run

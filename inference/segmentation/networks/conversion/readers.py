@@ -17,11 +17,10 @@ from typing import Any
 
 import numpy as np
 import openvino as ov
-from openvino.frontend import FrontEndManager
 
 from ...errors import ModelError
 from ..network import ONE
-from . import saved_model
+from . import frontends, saved_model
 from .ends import LOGARITHM
 from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
@@ -76,8 +75,7 @@ def read(path: Path, folder: Path) -> Reading:
         from . import keras_files
 
         return keras_model(keras_files.load(path), folder)
-    frontend = FrontEndManager().load_by_framework(suffix.lstrip("."))  # not by the content
-    graph = frontend.convert(frontend.load(str(path)))
+    graph = frontends.read(path)
     if suffix == ".tflite":
         from . import lite_files
 
