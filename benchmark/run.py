@@ -40,7 +40,7 @@ class Plan:
     everything: bool  # also the full width, and other people's servers
 
 
-FULL = Plan(5, 30, 48, (256, 512, 1024, 2048, 4096, 8192), everything=True)
+FULL = Plan(5, 30, 96, (256, 512, 1024, 2048, 4096, 8192), everything=True)
 QUICK = Plan(1, 8, 16, (256, 512, 1024, 2048), everything=False)
 LEAST = Plan(1, 2, 8, (256, 512), everything=False)
 
@@ -115,7 +115,7 @@ def parts_of_everything(plan: Plan, wide: Path, settings: dict[str, str]) -> lis
     return [
         ("steps, 64 filters", lambda: parts.steps(wide, 8)),
         ("one client, 64 filters", lambda: parts.one_client(wide, 6, 1, **settings)),
-        ("eight clients, 64 filters", lambda: parts.eight_clients(wide, 3, 8, **settings)),
+        ("eight clients, 64 filters", lambda: parts.eight_clients(wide, 3, 16, **settings)),
         ("others, JSON", lambda: parts.others(EMBEDDED, plan.rounds)),
         ("others, JSON, 64 filters", lambda: parts.others(wide, 6, **settings)),
     ]

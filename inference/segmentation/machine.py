@@ -6,8 +6,10 @@ Reads version 2 of cgroups (https://docs.kernel.org/admin-guide/cgroup-v2.html) 
 
 import contextlib
 import ctypes
+import functools
 import math
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,13 +83,16 @@ def give_back_freed_memory() -> None:
         ctypes.CDLL(None).malloc_trim(0)
 
 
-def _folders(controller: str, cgroups: Path, own: Path) -> Iterator[Path]:
+@functools.cache  # each request asks several times
+def _folders(controller: str, cgroups: Path, own: Path) -> tuple[Path, ...]:
     """The cgroups of this process, upwards: each limit on the way holds."""
-    for base, path in _cgroups(controller, cgroups, own):
-        parts = Path(path.lstrip("/")).parts
-        # in a container the path itself may not be mounted
-        for length in range(len(parts), -1, -1):
-            yield base.joinpath(*parts[:length])
+    folders = (
+        base.joinpath(*parts[:length])
+        for base, path in _cgroups(controller, cgroups, own)
+        for parts in [Path(path.lstrip("/")).parts]
+        for length in range(len(parts), -1, -1)
+    )
+    return tuple(filter(Path.is_dir, folders))  # in a container the path may not be mounted
 
 
 def _cgroups(controller: str, cgroups: Path, own: Path) -> Iterator[tuple[Path, str]]:
@@ -121,9 +126,9 @@ def _memory_left(folder: Path) -> int | None:
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         with contextlib.suppress(OSError, ValueError):
-            granted, used = (int((folder / name).read_text()) for name in (limit, usage))
+            granted, used = (int(_text(f"{folder}/{name}")) for name in (limit, usage))
             # the kernel takes the cache of files back before it ends a process
-            return granted - used + _statistic(folder / "memory.stat", cache)
+            return granted - used + _statistic(f"{folder}/memory.stat", cache)
     return None
 
 
@@ -131,14 +136,22 @@ def _of_host(meminfo: Path) -> int:
     return 1024 * _statistic(meminfo, "MemAvailable:")
 
 
-def _statistic(file: Path, name: str) -> int:
+def _statistic(file: Path | str, name: str) -> int:
     """The number behind a name.
 
     Raises:
         ValueError: the file does not name it.
     """
-    for line in file.read_text().splitlines():
-        words = line.split()
-        if words[0] == name:
-            return int(words[1])
-    raise ValueError(f"{file} has no {name}")
+    found = re.search(rf"^{name}\s+(\d+)", _text(file), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{file} has no {name}")
+    return int(found[1])
+
+
+def _text(file: Path | str) -> str:
+    """What a file of the kernel's says now: ASCII."""
+    descriptor = os.open(file, os.O_RDONLY)
+    try:
+        return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b"")).decode("ascii")
+    finally:
+        os.close(descriptor)

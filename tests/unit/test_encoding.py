@@ -70,6 +70,17 @@ def test_the_size_of_a_pixel_goes_into_a_png(calibration, dots):
         np.testing.assert_array_equal(np.asarray(image), MASK)
 
 
+@pytest.mark.parametrize("shape", [(1, 1_000_001), (1_000_001, 1), (1, 1)])
+def test_a_mask_of_any_size_in_a_png(shape):
+    mask = np.where(np.arange(max(shape)) % 3, 255, 0).astype(np.uint8).reshape(shape)
+    np.testing.assert_array_equal(read(encode(prediction(mask[None]), PNG)[0], PNG), mask)
+
+
+def test_a_mask_that_is_no_contiguous_array_in_a_png():
+    turned = np.arange(6, dtype=np.uint8).reshape(1, 3, 2).transpose(0, 2, 1)
+    np.testing.assert_array_equal(read(encode(prediction(turned), PNG)[0], PNG), turned[0])
+
+
 def test_a_jpeg_says_a_size_that_it_can_hold():
     for size, dots in ((25.4, 1000), (0.1, None)):
         made = prediction(MASK[None])

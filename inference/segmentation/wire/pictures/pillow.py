@@ -57,14 +57,17 @@ def read(
         bands = 1 if image.mode in PALETTES else len(image.getbands())
         size = (image.height, image.width)
         itemsize = 4 if image.mode == "F" else WORKING.get(name, 1)
-        weigh((*size, bands) if bands > 1 else size, max_pixels, itemsize)
-        check_memory((image.height, ROW))
+        stored_shape = (*size, bands) if bands > 1 else size
+        weigh(stored_shape, max_pixels, itemsize)
+        if image.width < ROW:
+            check_memory((image.height, ROW))
         frames = getattr(image, "n_frames", 1) - skipped if stacks else 1
         check_frames(frames)
         shape: tuple[int, ...] = _shape(image)
         if frames > 1:  # each may have a palette of its own
             shape = (frames, *size, 4) if bands > 1 or image.format == "GIF" else (frames, *size)
-        weigh(shape, max_pixels, itemsize)
+        if shape != stored_shape:  # asking what memory is left takes longer than a small picture
+            weigh(shape, max_pixels, itemsize)
         pixels = _only(image) if frames == 1 else _stack(image, skipped, frames)
     axes = ("N" if frames > 1 else "") + ("HWC" if pixels.ndim - (frames > 1) == 3 else "HW")
     alpha = pixels.shape[-1] in (2, 4) if axes.endswith("C") else None

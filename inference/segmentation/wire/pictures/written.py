@@ -106,6 +106,15 @@ class Png(Picture):
         alpha = header.has_alpha or images.alpha
         return replace(images, range=told, alpha=alpha, calibration=header.calibration)
 
+    def encode(self, prediction: Prediction) -> bytes:
+        planes = prediction.planes
+        is_mask = (
+            planes.dtype == np.uint8 and planes.ndim == 3 and prediction.answer.palette is None
+        )
+        if is_mask and max(planes.shape[1:]) <= png.LONGEST_SIDE:
+            return png.written_flat(planes[0], prediction.images.calibration)
+        return super().encode(prediction)
+
     def _image(self, plane: np.ndarray, prediction: Prediction) -> Image.Image:
         """Indices of classes stay what they are, and have the colours of these beside them."""
         image, palette = Image.fromarray(plane), prediction.answer.palette
