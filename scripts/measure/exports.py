@@ -36,7 +36,10 @@ def main(names: tuple[str, ...], write: Path | None) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         python = python_of(VENV, HERE / "requirements.txt")
-        subprocess.run([python, HERE / "make.py", folder, *names], check=True)
+        # PyTorch prints whole graphs
+        subprocess.run(
+            [python, HERE / "make.py", folder, *names], stdout=subprocess.DEVNULL, check=True
+        )
         lines = [table_of(folder)]
         failed = sorted(path.parent.name for path in folder.glob("*/not-exported.txt"))
     if failed:

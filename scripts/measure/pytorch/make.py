@@ -26,7 +26,7 @@ import torch
 from torch import nn
 from torchvision.models import segmentation as torchvision
 
-EXPORTED = (96, 128)  # height and width of the images that networks of any size are exported with
+EXPORTED = (128, 192)  # height and width of the images that networks of any size are exported with
 SIZE = (128, 160)  # of those that are answered
 SPEC = {"preprocessing": []}
 EXPORTERS = {"": True, "-old": False}  # what dynamo= is: torch.export's, and the one before it
