@@ -30,8 +30,8 @@ def read(path: Path) -> ov.Model:
     except OpConversionFailure as exc:
         raise ModelError(
             f"OpenVINO cannot run operations of {path.name}: {lacking(str(exc))}; make the network "
-            "of others and export it again, or run it by what can, in a model_fn in "
-            "code/inference.py"
+            "of other operations and export it again, or run it by another library, in a model_fn "
+            "in code/inference.py"
         ) from exc
 
 
