@@ -4,8 +4,10 @@
 import contextlib
 import json
 import statistics
+import subprocess
 import time
 import urllib.request
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,8 @@ import click
 from lib.docker import Container, DockerFailed, docker, in_bytes
 from lib.server import is_ready
 
+FOLDERS = "/opt/java /opt/venv/lib/python3*/site-packages/*"  # what takes most of an image
+LEAST = 10.0  # megabytes of a folder that is told
 SAMPLE = Path(__file__).resolve().parents[2] / "models" / "unet-membrane" / "sample.png"
 MODELS = 3
 PATIENCE = 300.0  # seconds
@@ -53,7 +57,29 @@ def size(image: str) -> dict[str, str]:
         megabytes = in_megabytes(in_bytes(layer["Size"]))
         if megabytes >= 0.1:
             rows[f"  {describe_layer(layer['CreatedBy'])}"] = f"{megabytes:.1f} MB"
-    return rows
+    rows["compressed, as a registry holds it"] = f"{in_megabytes(compressed(image)):.0f} MB"
+    return rows | folders(image)
+
+
+def compressed(image: str) -> int:
+    """The bytes of the image's layers, compressed by gzip as a push does."""
+    packer, total = zlib.compressobj(wbits=zlib.MAX_WBITS | 16), 0
+    with subprocess.Popen(["docker", "save", image], stdout=subprocess.PIPE) as saving:
+        assert saving.stdout
+        while part := saving.stdout.read(1 << 20):
+            total += len(packer.compress(part))
+    return total + len(packer.flush())
+
+
+def folders(image: str) -> dict[str, str]:
+    """The largest folders: Java, and the packages of Python."""
+    listed = docker("run", "--rm", "--entrypoint", "sh", image, "-c", f"du -sB1 {FOLDERS}")
+    sizes = [(int(size), folder) for size, folder in map(str.split, listed.splitlines())]
+    return {
+        f"  of it, {Path(folder).name}": f"{in_megabytes(size):.0f} MB"
+        for size, folder in sorted(sizes, reverse=True)
+        if in_megabytes(size) >= LEAST
+    }
 
 
 def describe_layer(made_by: str) -> str:
