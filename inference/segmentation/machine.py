@@ -150,8 +150,5 @@ def _statistic(file: Path | str, name: str) -> int:
 
 def _text(file: Path | str) -> str:
     """What a file of the kernel's says now: ASCII."""
-    descriptor = os.open(file, os.O_RDONLY)
-    try:
-        return b"".join(iter(lambda: os.read(descriptor, 1 << 16), b"")).decode("ascii")
-    finally:
-        os.close(descriptor)
+    with open(file, "rb", buffering=0) as opened:
+        return opened.read().decode("ascii")

@@ -26,8 +26,7 @@ import torch
 from torch import nn
 from torchvision.models import segmentation as torchvision
 
-EXPORTED = (128, 192)  # height and width of the images that networks of any size are exported with
-SIZE = (128, 160)  # of those that are answered
+SIZE = (128, 160)  # of the images that are exported with, and answered; height and width
 SPEC = {"preprocessing": []}
 EXPORTERS = {"": True, "-old": False}  # what dynamo= is: torch.export's, and the one before it
 SMALL = {"encoder_depth": 3, "decoder_channels": (32, 16, 8)}
@@ -156,9 +155,7 @@ def _make(folder: Path, name: str, *, dynamo: bool) -> None:
     with torch.no_grad():
         given = network(images)
     folder.mkdir(parents=True)
-    fixed = name in FIXED
-    example = images if fixed else images[..., : EXPORTED[0], : EXPORTED[1]].contiguous()
-    _export(network, example, folder / "model.onnx", fixed=fixed, dynamo=dynamo)
+    _export(network, images, folder / "model.onnx", fixed=name in FIXED, dynamo=dynamo)
     outputs = [given] if isinstance(given, torch.Tensor) else list(given)
     named = {"p": outputs[0]} if len(outputs) == 1 else {f"p{i}": v for i, v in enumerate(outputs)}
     np.savez(folder / "expected.npz", x=x, **{key: v.numpy() for key, v in named.items()})

@@ -29,13 +29,13 @@ def read(path: Path) -> ov.Model:
         return frontend.convert(loaded)
     except OpConversionFailure as exc:
         raise ModelError(
-            f"OpenVINO cannot run operations of {path.name}: {lacking(str(exc))}; make the network "
-            "of other operations and export it again, or run it by another library, in a model_fn "
-            "in code/inference.py"
+            f"OpenVINO cannot run operations of {path.name}: {_lacking(str(exc))}; make the "
+            "network of other operations and export it again, or run it by another library, in a "
+            "model_fn in code/inference.py"
         ) from exc
 
 
-def lacking(report: str) -> str:
+def _lacking(report: str) -> str:
     """The operations that OpenVINO's report of a failure names, and what it says of them."""
     unknown = [name for names in UNKNOWN.findall(report) for name in names.split(", ")]
     told = [f"{VERSION.sub('', name)} (unknown)" for name in unknown]

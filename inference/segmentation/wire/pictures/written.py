@@ -107,11 +107,8 @@ class Png(Picture):
         return replace(images, range=told, alpha=alpha, calibration=header.calibration)
 
     def encode(self, prediction: Prediction) -> bytes:
-        planes = prediction.planes
-        is_mask = (
-            planes.dtype == np.uint8 and planes.ndim == 3 and prediction.answer.palette is None
-        )
-        if is_mask and max(planes.shape[1:]) <= png.LONGEST_SIDE:
+        planes, colored = prediction.planes, prediction.answer.palette is not None
+        if _is_flat(planes) and not colored and max(planes.shape[1:]) <= png.LONGEST_SIDE:
             return png.written_flat(planes[0], prediction.images.calibration)
         return super().encode(prediction)
 
@@ -123,9 +120,14 @@ class Png(Picture):
         return image
 
     def _save_options(self, planes: np.ndarray, others: list[Image.Image]) -> dict:
-        if planes.dtype == np.uint8 and planes.ndim == 3:  # a mask is flat: see docs/decisions.md
+        if _is_flat(planes):
             return {"compress_level": 2, "compress_type": zlib.Z_RLE}
         return {"compress_level": 1}
+
+
+def _is_flat(planes: np.ndarray) -> bool:
+    """Whether planes are masks or classes, and no picture: see docs/decisions.md."""
+    return planes.dtype == np.uint8 and planes.ndim == 3
 
 
 class Jpeg(Picture):
