@@ -15,7 +15,7 @@ from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError
 from segmentation.machine import MemoryGrowth
 from segmentation.wire.decoding import read
 from segmentation.wire.formats import ONLY_READ
-from segmentation.wire.pictures import jpeg, jpeg2000, pillow, png
+from segmentation.wire.pictures import jpeg, jpeg2000, pillow, png, webp
 from support.bodies import GRAY, RGB, STACK
 
 DEEP = np.arange(15, dtype=np.uint16).reshape(3, 5) * 4369
@@ -200,6 +200,34 @@ def test_an_animation_in_colour():
     images = images_of(animation(frames, "WEBP", lossless=True))
     assert (images.axes, images.media_type) == ("NHWC", "image/webp")
     np.testing.assert_array_equal(images.pixels[..., :3], frames)
+
+
+@pytest.mark.parametrize("lossless", [False, True])
+@pytest.mark.parametrize("frames", [1, 2])
+@pytest.mark.parametrize("more", [{}, {"exif": b"Exif\0\0"}])
+def test_a_webp_tells_its_size(lossless, frames, more):
+    shape = (frames, 130, 257, 3)
+    pixels = np.random.default_rng(0).integers(0, 255, shape).astype(np.uint8)
+    kept = {"save_all": True, "append_images": [Image.fromarray(pixels[-1])]} if frames > 1 else {}
+    body = saved(Image.fromarray(pixels[0]), "WEBP", lossless=lossless, **kept, **more)
+    assert webp.measured(body) == (130, 257)
+
+
+def test_a_webp_is_weighed_before_pillow_makes_room_for_its_frames(monkeypatch):
+    body = bytearray(saved(Image.fromarray(RGB), "WEBP", lossless=True))
+    body[21:25] = struct.pack("<I", 2000 | 2000 << 14)
+    monkeypatch.setattr(Image, "open", lambda *_, **__: pytest.fail("it was opened"))
+    with pytest.raises(PayloadTooLarge, match="2001×2001"):
+        images_of(bytes(body), max_pixels=1 << 20)
+
+
+def test_a_webp_with_no_picture_where_it_must_be():
+    body = bytearray(saved(Image.fromarray(RGB), "WEBP"))
+    body[12:16] = b"EXIF"
+    with pytest.raises(RequestError, match="WebP has b'EXIF' where its picture should begin"):
+        images_of(bytes(body))
+    with pytest.raises(RequestError, match="WebP ends within its header"):
+        images_of(bytes(body[:24]))
 
 
 def test_frames_of_gray_and_of_colour_are_of_colour():

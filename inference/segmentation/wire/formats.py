@@ -4,11 +4,12 @@ from .arrays import Npy, Npz
 from .format import Format, Reader
 from .geojson import GeoJson
 from .pictures.avif import Avif
+from .pictures.bmp import Bmp
 from .pictures.gif import Gif
 from .pictures.jpeg import JpegLs
 from .pictures.jpeg2000 import Jpeg2000
 from .pictures.jpegxl import JpegXl
-from .pictures.others import Bmp, WebP
+from .pictures.webp import WebP
 from .pictures.written import AnyPicture, Jpeg, Png
 from .text import Csv, Json, JsonLines
 from .tiff.format import Tiff
