@@ -136,6 +136,7 @@ class HandlerService(DefaultHandlerService):
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)
         logs.name_variables()
+        upstream.omit_metrics()
         handler = UNetInferenceHandler(settings)
         super().__init__(transformer=UNetTransformer(handler, settings.metrics))
 

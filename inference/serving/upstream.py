@@ -13,6 +13,7 @@ import contextlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
+import logging
 import os
 import re
 import signal
@@ -246,6 +247,14 @@ def complete_bodies(data: Iterable[dict[str, Any]]) -> None:
 def set_status(context: Any, code: int) -> None:
     """Set the status of the answer with its usual phrase, which MMS leaves empty."""
     context.set_response_status(code, "" if code == CLIENT_GONE else HTTPStatus(code).phrase)
+
+
+def omit_metrics() -> None:
+    """Not to write MMS's metrics of each request, which Java would read and nobody see.
+
+    ``log4j2.xml`` drops them; a line that is written wakes Java in the midst of requests.
+    """
+    logging.getLogger("mms.service").addFilter(lambda record: record.msg != "[METRICS]%s")
 
 
 def survive_sigterm() -> None:

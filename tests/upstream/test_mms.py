@@ -1,6 +1,7 @@
 """What ``serving`` needs of multi-model-server (MMS): each test is named by it."""
 
 import json
+import logging
 import multiprocessing
 import os
 import subprocess
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from mms.context import Context, RequestProcessor
+from mms.metrics.metrics_store import MetricsStore
 from mms.model_loader import ModelLoaderFactory
-from mms.service import Service
+from mms.service import Service, emit_metrics
 
 from mms.model_service_worker import MXNetModelServiceWorker
 from serving import contract, upstream
@@ -176,3 +178,20 @@ def test_an_answer_has_the_status_phrase_and_headers_of_the_context():
     assert context.get_response_status(0)[1]
     assert context.get_response_content_type(0) == "image/png"
     assert context.get_response_headers(0)[contract.LOGGED_HEADER] == "true"
+
+
+def test_metrics_of_requests_are_not_written(caplog):
+    metrics = MetricsStore({0: "an id"}, "a model")
+    metrics.add_time("PredictionTime", 1.0)
+    logger = logging.getLogger("mms.service")
+    caplog.set_level(logging.INFO, logger.name)
+    emit_metrics(metrics.store)
+    assert "[METRICS]PredictionTime" in caplog.text
+    caplog.clear()
+    upstream.omit_metrics()
+    try:
+        emit_metrics(metrics.store)
+        logger.info("what else is said")
+    finally:
+        logger.filters.clear()
+    assert caplog.messages == ["what else is said"]
