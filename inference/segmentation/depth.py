@@ -209,14 +209,16 @@ def settle(pixels: np.ndarray, told: Range | None) -> Settled:
     if pixels.dtype.kind == "f":
         check_finite(low, high)
         return Settled(found, clips=_is_rounded(low, high, found))
-    bits = likely_bits(high) if pixels.dtype == np.uint16 and told is None and high else None
+    whole = of_type(pixels.dtype)
+    by_type = whole is not None and (told is None or told in (whole, whole.inverted))
+    bits = likely_bits(high) if by_type and pixels.dtype == np.uint16 and high else None
     if bits is None:
         return Settled(found, clips=bool(told and high > told.highest))
     return Settled(
         found,
         assumed=f"the largest value of this 16-bit image is {high}, as of a {bits}-bit camera; it "
-        f"was read as 16 bits, so that white is 65535: send range={(1 << bits) - 1} if white is "
-        f"{(1 << bits) - 1}",
+        f"was read as 16 bits, so that {'white' if found.white else 'black'} is 65535: send "
+        f"range={(1 << bits) - 1} if it is {(1 << bits) - 1}",
     )
 
 

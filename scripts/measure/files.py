@@ -3,6 +3,7 @@
 
 import json
 import logging
+import os
 import re
 import shutil
 import sys
@@ -77,6 +78,7 @@ def main(folder: Path, write: Path | None) -> None:
 
 
 def _rows(folder: Path) -> Iterator[Row]:
+    os.environ["UNET_PRECISION"] = "float32"  # what is compared is how files are read
     files = [path for path in sorted(folder.iterdir()) if path.is_file()]
     files = [path for path in files if path.suffix not in OTHERS]
     clients: dict[int, Client] = {}

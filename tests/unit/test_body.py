@@ -4,6 +4,8 @@ import base64
 import gzip
 import io
 import json
+import mimetypes
+import zipfile
 import zlib
 
 import numpy as np
@@ -353,3 +355,33 @@ def test_another_way_of_the_toolkit_to_decode_texts_is_noticed_at_the_start(monk
     monkeypatch.setattr(content_types, "UTF8_TYPES", (JSON, CSV))
     with pytest.raises(UpstreamChanged, match=r"content_types\.UTF8_TYPES is no list"):
         upstream.check_transformer(Transformer())
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "tif", "jp2", "csv"])
+def test_the_first_bytes_of_a_file_in_a_form_tell_what_it_is(suffix):
+    """Programs name its type by its suffix."""
+    kind = mimetypes.types_map[f".{suffix}"] if suffix != "jp2" else "image/jp2"
+    body = form(part(bodies.picture(GRAY, "PNG"), f'name="file"; filename="x.{suffix}"', kind))
+    images = images_of(body, FORM)
+    assert images.media_type == "image/png"
+    np.testing.assert_array_equal(images.pixels, GRAY)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "application/jsonlines", "text/csv", None])
+def test_a_mark_of_utf_8_before_a_text(kind):
+    text = bodies.csv(GRAY) if kind == "text/csv" else bodies.json_array(GRAY)
+    images = images_of("\ufeff".encode() + text, kind)
+    np.testing.assert_array_equal(images.pixels.reshape(GRAY.shape), GRAY)
+
+
+def test_a_zip_of_a_picture_is_no_npz():
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("cells.tif", b"II*\0" + bytes(100))
+    with pytest.raises(RequestError, match=r"a ZIP of 'cells\.tif', which begins with b'II"):
+        images_of(file.getvalue(), None)
+
+
+@pytest.mark.parametrize("kind", ["image/apng", "image/x-png"])
+def test_other_names_of_png(kind):
+    assert images_of(bodies.picture(GRAY, "PNG"), kind).media_type == "image/png"

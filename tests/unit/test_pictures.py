@@ -323,6 +323,29 @@ def test_an_avif_of_more_bits(bits):
     np.testing.assert_allclose(intensities(body), pixels / white, atol=0.01)
 
 
+def test_planes_in_a_jpeg_2000_of_gray():
+    """GDAL writes bands so whose colour is not said."""
+    rgb = np.tile(RGB, (16, 16, 1))
+    body = imagecodecs.jpeg2k_encode(rgb, codecformat="jp2", reversible=True, mct=False)
+    place = body.index(b"colr") + 7
+    body = body[:place] + struct.pack(">I", 17) + body[place + 4 :]
+    np.testing.assert_array_equal(images_of(body).pixels, rgb)
+
+
+@pytest.mark.parametrize(
+    "encode",
+    [
+        lambda deep: imagecodecs.jpeg2k_encode(deep, reversible=True),
+        lambda deep: imagecodecs.jpegxl_encode(deep, lossless=True),
+        imagecodecs.jpegls_encode,
+    ],
+    ids=["JPEG 2000", "JPEG XL", "JPEG-LS"],
+)
+def test_values_of_a_camera_in_16_bits_are_noted(encode):
+    images = images_of(encode(np.tile(DEEP // 16, (16, 16)))).with_range()
+    assert "as of a 12-bit camera; it was read as 16 bits" in images.assumed[0]
+
+
 def test_jpeg_2000_may_be_signed():
     signed = np.array([[-32768, 0, 32767]], np.int16).repeat(32, 0)
     body = imagecodecs.jpeg2k_encode(signed, reversible=True, resolutions=1)
@@ -512,3 +535,24 @@ def test_the_last_channel_of_a_jpeg_2000_may_be_told_to_be_opacity(bits):
         length = struct.pack(">I", length + len(told))
         body = body[: head - 4] + length + body[head:code] + told + body[code:]
     assert images_of(body).alpha is True
+
+
+@pytest.mark.parametrize("color", [png.GRAY, png.RGB, png.PALETTE])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+@pytest.mark.parametrize("interlaced", [False, True])
+def test_a_png_with_fewer_rows_than_it_says(color, bits, interlaced):
+    """Its data ends in order, but early: some decoders make the other rows black."""
+    if (color == png.RGB and bits < 8) or (color == png.PALETTE and bits > 8):
+        return  # there is no such PNG
+    header = struct.pack(">IIBBBBB", 64, 40, bits, color, 0, 0, interlaced)
+    row = bytes(1 + 64 * bits * png.SAMPLES[color] // 8)
+    more = 7 * 64 * interlaced  # of filters
+
+    def body(rows):
+        data = zlib.compress(row * rows + bytes(more if rows == 40 else 0))
+        parts = chunk(b"IHDR", header), chunk(b"PLTE", bytes(6)), chunk(b"IDAT", data)
+        return b"".join([png.SIGNATURE, *parts, chunk(b"IEND", b"")])
+
+    assert images_of(body(40)).pixels.shape[:2] == (40, 64)
+    with pytest.raises(RequestError, match=r"PNG lacks the last|Not enough image data"):
+        images_of(body(30))

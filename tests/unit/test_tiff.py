@@ -525,7 +525,7 @@ def test_planes_of_ome_in_other_files_are_refused():
         for z in range(6)
     )
     images = read(ome(f'{PIXELS} SizeZ="6" SizeC="1" SizeT="1">{blocks}</Pixels>'))
-    assert "could not be understood" in images.assumed[0]
+    assert "names 2 files, and not which of them this is" in images.assumed[0]
 
 
 @pytest.mark.parametrize(

@@ -85,6 +85,7 @@ class Npz(Format):
         try:
             with zipfile.ZipFile(io.BytesIO(body)) as archive:
                 member = archive.getinfo(_member(archive.namelist()))
+                _check_array(archive, member)
                 if member.compress_type not in METHODS:
                     raise RequestError(
                         "NPZ is compressed by another method than numpy's; write it with "
@@ -116,6 +117,17 @@ def _member(names: list[str]) -> str:
         f"NPZ holds the arrays {arrays}; the images are the array {IMAGES!r}, or the only one; "
         "name it so in numpy.savez"
     )
+
+
+def _check_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuse a ZIP of something else, as programs pack a picture."""
+    with archive.open(member) as file:
+        begin = file.read(len(SIGNATURE))
+    if begin != SIGNATURE:
+        raise RequestError(
+            f"body is a ZIP of {member.filename[:80]!r}, which begins with {begin!r} and is no "
+            "NPY; NPZ is a ZIP of arrays; send a picture as it is, not packed"
+        )
 
 
 class Header(NamedTuple):

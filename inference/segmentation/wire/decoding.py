@@ -20,6 +20,7 @@ from .pictures.written import AnyPicture
 MAX_BYTES = 100 << 20  # of a body whose coding was undone
 TEXT_BEGINS = ("{", "[")
 BEGINNING = 64  # bytes
+MARK = "\ufeff".encode()
 
 
 def decode(body: bytes | bytearray | str, content_type: str | None, max_pixels: int) -> Images:
@@ -59,7 +60,7 @@ def read(
         RequestError: anything else that is wrong with the body.
     """
     opened = of_requests.opened(body, content_type, content_encoding, max_bytes)
-    body, content_type = opened.body, opened.content_type
+    body, content_type = _without_mark(opened.body), opened.content_type
     name = formats.canonical(media_types.parse(content_type or "")[0])
     if not body:
         what = name if name in formats.READERS else "body"
@@ -82,8 +83,12 @@ def _reader(
         UnsupportedMediaType: nothing does.
     """
     known = formats.READERS.get(name)
+    seen = told_by_body(body) if filename or name in media_types.UNTOLD else None
+    # programs name the type of a file in a form by the suffix that it happens to have
+    if seen is not None and (known is None or seen.picture):
+        known = seen
     if known is None and (filename or name in media_types.UNTOLD):
-        known = told_by_body(body) or formats.BY_SUFFIX.get(PurePath(filename).suffix.lower())
+        known = formats.BY_SUFFIX.get(PurePath(filename).suffix.lower())
     if known is not None:
         return known
     came = f"Content-Type is {content_type!r}" if content_type else "Content-Type is missing"
@@ -108,10 +113,16 @@ def _reader(
 def told_by_body(body: bytes | bytearray | str) -> Reader | None:
     """The reader that the first bytes of a body tell; None: they tell none."""
     begin = body[:BEGINNING]
-    text = begin if isinstance(begin, str) else begin.decode("latin-1").removeprefix("ï»¿")
+    text = begin if isinstance(begin, str) else begin.decode("latin-1")
     if text.lstrip().startswith(TEXT_BEGINS):
         return formats.BY_MEDIA_TYPE[media_types.JSON]
     return None if isinstance(body, str) else sniffed(body, formats.ALL_READERS)
+
+
+def _without_mark(body: bytes | bytearray | str) -> bytes | bytearray | str:
+    """Without the mark of UTF-8 that programs of Windows put before a text."""
+    mark = "\ufeff" if isinstance(body, str) else MARK
+    return body[len(mark) :] if body.startswith(mark) else body  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

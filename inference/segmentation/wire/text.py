@@ -272,7 +272,7 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
     if array.size and array.dtype.kind not in "iuf":
         raise RequestError(
             f"{where} holds something that is no number; images are nested arrays of numbers "
-            "0–255; convert it"
+            '0–255, or a file in base64, {"b64": "…"}; convert it'
         )
     check_shape(array.shape, where)
     low, high = array.min(), array.max()

@@ -20,6 +20,7 @@ BOXED = b"\0\0\0\x0cjP  \r\n\x87\n"
 MAX_COMPONENTS = 4
 MAX_TILES = 4096
 MAX_BOXES = 1000
+ENUMERATED, GRAY = b"\1", b"\0\0\0\x11"  # of a box that tells the colour space
 OPACITY = (1, 2)  # types of channels; of the second, colours are multiplied by it
 WORKING = 4  # bytes of a value: OpenJPEG computes in 32 bits
 
@@ -103,11 +104,13 @@ def _boxes(body: bytes | bytearray, place: int, end: int) -> Iterator[tuple[byte
         RequestError: there are too many.
     """
     for _ in range(MAX_BOXES):
-        if place + 16 > end:
+        if place + 8 > end:
             return
         length, kind = struct.unpack_from(">I4s", body, place)
         head = 8
         if length == 1:  # then it stands behind the kind
+            if place + 16 > end:
+                return
             [length], head = struct.unpack_from(">Q", body, place + 8), 16
         elif length == 0:
             length = end - place
@@ -123,19 +126,32 @@ def _boxes(body: bytes | bytearray, place: int, end: int) -> Iterator[tuple[byte
 
 def _alpha(body: bytes | bytearray, components: int) -> bool | None:
     """True: the file says that the last component is opacity, and no other; None: it does not."""
-    if body.startswith(BARE) or components not in (2, 4):
+    content = _described(body, b"cdef") if components in (2, 4) else None
+    if content is None:
+        return None
+    # how many there are, then number, type, and colour of each
+    told = struct.iter_unpack(">3H", content[2 : 2 + (len(content) - 2) // 6 * 6])
+    opacity = [number for number, meaning, _ in told if meaning in OPACITY]
+    return True if opacity == [components - 1] else None
+
+
+def _is_of_planes(body: bytes | bytearray, components: int) -> bool:
+    """Whether the components are said to be gray and are several: Pillow refuses such files."""
+    content = _described(body, b"colr") if components > 2 else None
+    return content is not None and content[:1] == ENUMERATED and content[3:7] == GRAY
+
+
+def _described(body: bytes | bytearray, wanted: bytes) -> bytes | None:
+    """The content of a box of the header before the code stream; None: there is none."""
+    if body.startswith(BARE):
         return None
     for kind, begin, end in _boxes(body, 0, len(body)):
         if kind == b"jp2c":
             return None
-        if kind != b"jp2h":
-            continue
-        for inner, first, last in _boxes(body, begin, end):
-            if inner == b"cdef":  # how many there are, then number, type, and colour of each
-                content = bytes(body[first + 2 : last])
-                told = struct.iter_unpack(">3H", content[: len(content) // 6 * 6])
-                opacity = [number for number, meaning, _ in told if meaning in OPACITY]
-                return True if opacity == [components - 1] else None
+        if kind == b"jp2h":
+            for inner, first, last in _boxes(body, begin, end):
+                if inner == wanted:
+                    return bytes(body[first:last])
     return None
 
 
@@ -155,7 +171,8 @@ class Jpeg2000(Reader):
         weigh(header.shape, max_pixels, WORKING)
         _check(header)
         alpha = _alpha(body, len(header.bits))
-        if header.even and not header.signed and max(header.bits) == 8:
+        usual = header.even and not header.signed and max(header.bits) == 8
+        if usual and not _is_of_planes(body, len(header.bits)):
             images = pillow.read(body, self.name, self.media_type, max_pixels)
             several = len(header.bits) > 1  # else what has more channels is looked up in a palette
             return replace(images, alpha=alpha) if several else images

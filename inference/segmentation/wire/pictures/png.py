@@ -21,6 +21,11 @@ SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by the colour type
 GRAY, RGB, PALETTE, GRAY_ALPHA, RGBA = SAMPLES
 MAX_CHUNKS = 200_000
+PART = 1 << 18  # bytes of rows that are looked at together
+# of its passes: the first row and column, and the steps to the next ones
+INTERLACING = (
+    (0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1)
+)  # fmt: skip
 # the others are texts and profiles, which may be bombs of their own; that a colour is transparent
 # matters in palettes alone, where an index has no other meaning
 PIXELS = {b"IHDR", b"PLTE", b"IDAT", b"IEND", b"acTL", b"fcTL", b"fdAT"}
@@ -38,6 +43,7 @@ class Header:
         height, width: in pixels.
         bits: of a sample.
         color: the colour type.
+        interlaced: whether its pixels are stored in seven passes.
         frames: of an animation; 1 of a still.
         hides_first: whether the first picture is for programs that show no animation.
         significant: how many bits each sample had before it was stored; () where it is not told.
@@ -48,6 +54,7 @@ class Header:
     width: int
     bits: int
     color: int
+    interlaced: bool = False
     frames: int = 1
     hides_first: bool = False
     significant: tuple[int, ...] = ()
@@ -117,13 +124,13 @@ def _chunks(body: bytes | bytearray) -> Iterator[tuple[bytes, memoryview, memory
 def _first(kind: bytes, data: memoryview) -> Header:
     if kind != b"IHDR" or len(data) != 13:
         raise RequestError("PNG has no header; the file is damaged or was cut; send it whole")
-    width, height, bits, color = struct.unpack_from(">IIBB", data)
+    width, height, bits, color, interlacing = struct.unpack_from(">IIBB2xB", data)
     if color not in SAMPLES or bits not in (1, 2, 4, 8, 16):
         raise RequestError(
             f"PNG says that it is of colour type {color} with {bits} bits, which there is not; the "
             "file is damaged; write it anew"
         )
-    return Header(height, width, bits, color)
+    return Header(height, width, bits, color, bool(interlacing))
 
 
 def _size(x: int, y: int, unit: int) -> Calibration:
@@ -132,37 +139,78 @@ def _size(x: int, y: int, unit: int) -> Calibration:
     return Calibration(x=MICROMETERS / x, y=MICROMETERS / y, unit="µm")
 
 
-def read_sixteen_bits(header: Header, body: bytes, max_pixels: int, media_type: str) -> Images:
-    """Images of a PNG with 16 bits in each sample; those of an animation are a stack.
+def read_whole_bytes(header: Header, body: bytes, max_pixels: int, media_type: str) -> Images:
+    """Images of a PNG with 8 or 16 bits in each sample; those of an animation are a stack.
 
     Args:
+        header: of no palette; of an animation, of 16 bits.
         body: as of ``read_header``.
 
     Returns:
-        uint16 (H, W) or (H, W, 2 to 4), or with a first axis N.
+        uint8 or uint16 (H, W) or (H, W, 2 to 4), or with a first axis N.
     """
-    import imagecodecs  # takes a twentieth of a second, and few requests need it
+    import imagecodecs
 
+    dtype = np.dtype(np.uint16 if header.bits == 16 else np.uint8)
     samples = SAMPLES[header.color]
     shape = (header.height, header.width, samples)[: 2 + (samples > 1)]
     axes = "NHWC"[: len(shape) + 1]
     if header.frames == 1:
-        weigh(shape, max_pixels, itemsize=2)
-        return stored(decoded(imagecodecs.png_decode, body, shape), media_type, axes[1:])
+        weigh(shape, max_pixels, dtype.itemsize)
+        return stored(decoded(imagecodecs.png_decode, body, shape, dtype), media_type, axes[1:])
     check_frames(header.frames)
     stack = (header.frames + header.hides_first, *shape)
-    weigh(stack, max_pixels, itemsize=2)
-    frames = decoded(imagecodecs.apng_decode, body, stack)[header.hides_first :]
+    weigh(stack, max_pixels, dtype.itemsize)
+    frames = decoded(imagecodecs.apng_decode, body, stack, dtype)[header.hides_first :]
     return stored(frames, media_type, axes)
 
 
-def decoded(decoder: Callable[..., object], body: bytes, shape: tuple[int, ...]) -> np.ndarray:
-    """uint16 pixels of that shape, whose memory is free again where they cannot be decoded.
+def check_rows(header: Header, body: bytes) -> None:
+    """Refuse a picture with fewer rows than its header says: Pillow makes the others black.
+
+    Raises:
+        RequestError: its data ends too early.
+        zlib.error: it is damaged.
+    """
+    rows = sum(
+        height * (1 + (width * SAMPLES[header.color] * header.bits + 7) // 8)
+        for height, width in _passes(header)
+    )
+    undoing = zlib.decompressobj()
+    for kind, data, _ in _chunks(body):
+        if kind != b"IDAT":
+            continue
+        pending: bytes | memoryview = data
+        while rows > 0 and pending and not undoing.eof:
+            rows -= len(undoing.decompress(pending, min(rows, PART)))
+            pending = undoing.unconsumed_tail
+    if rows > 0:
+        raise RequestError(
+            f"PNG lacks the last {rows:,} bytes of its {header.height}×{header.width} pixels; the "
+            "file is damaged or was cut; send it whole"
+        )
+
+
+def _passes(header: Header) -> Iterator[tuple[int, int]]:
+    """Height and width of the pictures that it is stored as: seven where it is interlaced."""
+    if not header.interlaced:
+        yield header.height, header.width
+        return
+    for top, left, down, right in INTERLACING:
+        height, width = -(-(header.height - top) // down), -(-(header.width - left) // right)
+        if height > 0 and width > 0:
+            yield height, width
+
+
+def decoded(
+    decoder: Callable[..., object], body: bytes, shape: tuple[int, ...], dtype: np.dtype
+) -> np.ndarray:
+    """Pixels of that shape and type, whose memory is free again where they cannot be decoded.
 
     Raises:
         Exception: the decoder's own, of damaged files.
     """
-    pixels = np.empty(shape, np.uint16)
+    pixels = np.empty(shape, dtype)
     with freed_if_it_fails(pixels):
         decoder(body, out=pixels)
     return pixels

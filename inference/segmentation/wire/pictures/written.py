@@ -14,7 +14,7 @@ from ...answers import Prediction
 from ...calibration import INCH, Calibration
 from ...channels import times
 from ...errors import NotAcceptable
-from ...images import Images
+from ...images import Images, check_size
 from .. import media_types
 from ..format import Format, Reader, check_begins
 from ..weighing import check_frames, decoding
@@ -82,6 +82,7 @@ class Png(Picture):
 
     name = "PNG"
     media_type = media_types.PNG
+    aliases = ("image/apng", "image/x-png")
     suffixes = (".png",)
     signatures = (png.SIGNATURE,)
     many_planes = False
@@ -95,10 +96,13 @@ class Png(Picture):
         with decoding(self.media_type):
             header, body = png.read_header(body)
             check_frames(header.frames)
-            if header.bits == 16:
-                images = png.read_sixteen_bits(header, body, max_pixels, self.media_type)
+            animated, hidden = header.frames > 1, int(header.hides_first)
+            in_bytes = header.bits == 8 and header.color != png.PALETTE and not animated
+            if header.bits == 16 or in_bytes:
+                images = png.read_whole_bytes(header, body, max_pixels, self.media_type)
             else:
-                animated, hidden = header.frames > 1, int(header.hides_first)
+                check_size((header.height, header.width), max_pixels)
+                png.check_rows(header, body)
                 images = pillow.read(
                     body, self.name, self.media_type, max_pixels, animated, hidden * animated
                 )
@@ -135,7 +139,7 @@ class Jpeg(Picture):
 
     name = "JPEG"
     media_type = media_types.JPEG
-    aliases = ("image/jpg",)
+    aliases = ("image/jpg", "image/pjpeg")
     suffixes = (".jpg", ".jpeg")
     signatures = (jpeg.START,)
     many_planes = False

@@ -20,6 +20,9 @@ from .file import MASK, REDUCED, SUB_PAGES, Page
 from .stack import Stack, arranged
 
 IMAGEJ = ("ImageJ=", "SCIFIO=")
+LOWEST = ("-32768", "-32768.0")
+SCIFIO_AXES = {"Z": "Z", "Channel": "C", "Time": "T"}  # others are just stacked
+MAX_AXES = 9
 LETTERS = re.compile("[A-Za-z]+")  # of axes
 MAX_IMAGES = 100  # of OME-XML that are looked at, of those with planes in the file
 
@@ -100,7 +103,8 @@ def _of_ome(contents: Contents) -> Stack | None:
     text = next((text for text in pages[0].texts if text.rstrip().endswith(ome.END)), None)
     if text is None:
         return None
-    images = [image for image in ome.read(text) if image.here]
+    said = ome.read(text)
+    images = [image for image in said.images if image.here]
     for image in images[:MAX_IMAGES]:
         try:
             lengths = image.lengths(contents.alike[0].samples)
@@ -121,12 +125,13 @@ def _of_ome(contents: Contents) -> Stack | None:
         planes = _of_one_form(chosen)
         found = arranged(planes, image.axes, lengths, "OME-XML", calibration)
         return replace(found, bits=image.bits)
-    note = "the OME-XML of the TIFF could not be understood, and its pages were read as a stack"
+    why = said.why or "could not be understood"
     if len(images) > MAX_IMAGES:
-        note = (
-            f"the OME-XML of the TIFF names {len(images):,} images; none of the first {MAX_IMAGES} "
-            "fits its pages, no more were looked at, and the pages were read as a stack"
+        why = (
+            f"names {len(images):,} images; none of the first {MAX_IMAGES} fits its pages, no more "
+            "were looked at"
         )
+    note = f"the OME-XML of the TIFF {why}, and its pages were read as a stack"
     several = len(contents.alike) > 1
     plain = Stack(contents.alike, "I", (len(contents.alike),), assumed=(note,) * several)
     return _of_imagej(contents) or plain
@@ -200,20 +205,51 @@ def _of_imagej(contents: Contents) -> Stack | None:
     found = parsed(first.texts, IMAGEJ, lines)
     if not found:
         return None
-    size = {key: number(found.get(key)) for key in ("images", "frames", "slices", "channels")}
-    if size["channels"] == first.samples > 1:  # the samples of a pixel, which Bio-Formats names so
-        size["channels"] = 1
-    by_axis = {"T": size["frames"], "Z": size["slices"], "C": size["channels"]}
-    order = found.get("order", "czt").upper()
-    axes = order[::-1] if sorted(order) == ["C", "T", "Z"] else "TZC"
-    lengths = tuple(by_axis[axis] for axis in axes)
-    pages, total = contents.alike, math.prod(lengths)
+    images, pages = number(found.get("images")), contents.alike
+    axes, lengths = _of_scifio(found, first.samples) or _of_hyperstack(found, first.samples)
+    total = math.prod(lengths)
     if total == 1:
-        total = size["images"] if len(pages) == 1 else len(pages)
+        total = images if len(pages) == 1 else len(pages)
         axes, lengths = "Z", (total,)
-    elif len(pages) > total and len(pages) % total == 0 and len(pages) == size["images"]:
+    elif len(pages) > total and len(pages) % total == 0 and len(pages) == images:
         axes, lengths = f"I{axes}", (len(pages) // total, *lengths)
     calibration = Calibration(
         z=positive(found.get("spacing")), unit=unescaped(found.get("unit", "")), program="imagej"
     )
-    return arranged(pages, axes, lengths, "ImageJ's description", calibration)
+    stack = arranged(pages, axes, lengths, "ImageJ's description", calibration)
+    return replace(stack, signed=_is_signed(found))
+
+
+def _is_signed(found: dict[str, str]) -> bool:
+    """Whether 32768 is to be taken from each sample: ImageJ itself has no signed ones."""
+    straight_line = found.get("cf") == "0"
+    return straight_line and found.get("c1") in ("1", "1.0") and found.get("c0") in LOWEST
+
+
+def _of_hyperstack(found: dict[str, str], samples: int) -> tuple[str, tuple[int, ...]]:
+    """The axes of planes that ImageJ names, the outermost first, and their lengths."""
+    channels = number(found.get("channels"))
+    if channels == samples > 1:  # the samples of a pixel, which Bio-Formats names so
+        channels = 1
+    by_axis = {"T": number(found.get("frames")), "Z": number(found.get("slices")), "C": channels}
+    order = found.get("order", "czt").upper()
+    axes = order[::-1] if sorted(order) == ["C", "T", "Z"] else "TZC"
+    return axes, tuple(by_axis[axis] for axis in axes)
+
+
+def _of_scifio(found: dict[str, str], samples: int) -> tuple[str, tuple[int, ...]] | None:
+    """The same, as SCIFIO names axes of any kind and order; what it says in ImageJ's words is
+    then for ImageJ alone. None where it names none, or names one twice.
+    """
+    names = found.get("axes", "").split(",")
+    lengths = [number(length) for length in found.get("lengths", "").split(",")]
+    if names[:2] == ["Channel", "X"] and lengths[0] == samples:
+        names, lengths = names[1:], lengths[1:]
+    if names[:2] != ["X", "Y"] or len(names) != len(lengths) or len(names) > MAX_AXES:
+        return None
+    letters = [SCIFIO_AXES.get(name, "I") for name in names[2:]]
+    pairs = [pair for pair in zip(letters, lengths[2:], strict=True) if pair[1] > 1]
+    axes = "".join(axis for axis, _ in reversed(pairs))
+    if len({*axes}) < len(axes):
+        return None
+    return axes, tuple(length for _, length in reversed(pairs))

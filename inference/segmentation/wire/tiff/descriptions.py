@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 MAX_HEAD = 1 << 16  # characters
+MAX_NAME = 80
 LEAST_SIZE, MOST_SIZE = 1e-12, 1e12  # of a pixel, in any unit
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
@@ -50,3 +51,9 @@ def unescaped(text: str) -> str:
     found = ESCAPE.sub(lambda match: chr(int(match[1], 16)), text[:64])
     found = "".join(letter for letter in found if letter.isprintable())
     return "" if found.lower() in ("pixel", "pixels") else found
+
+
+def shortened(text: str) -> str:
+    """The name of a file, on one line."""
+    found = "".join(letter for letter in text if letter.isprintable())
+    return found if len(found) <= MAX_NAME else f"{found[:MAX_NAME]}…"

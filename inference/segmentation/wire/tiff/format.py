@@ -33,7 +33,7 @@ class Tiff(Format):
 
     name = "TIFF"
     media_type = media_types.TIFF
-    aliases = ("image/tif",)
+    aliases = ("image/tif", "image/x-tiff")
     suffixes = (".tif", ".tiff")
     signatures = (
         b"II*\0",  # little-endian
@@ -92,8 +92,10 @@ def _read(body: bytes | bytearray, max_pixels: int) -> Images:
     out = np.empty((planes, *decoder.shape), decoder.dtype)
     decode(decoders, found.pages, found.copies, out, places)
     pixels = _channels_last(out, channels)
-    imagej = found.calibration.program == "imagej"
-    meant = values.meaning(found.pages, pixels, imagej, found.bits)
+    if found.signed and pixels.dtype == np.uint16:
+        np.bitwise_xor(pixels, 1 << 15, out=pixels)
+        pixels = pixels.view(np.int16)
+    meant = values.meaning(found.pages, pixels, found.calibration.program, found.bits)
     last = "C" if meant.pixels.ndim == 4 else ""
     told = found.known or decoder.shape[1] > 1  # slices within a page are a stack
     axes = f"NHW{last}"

@@ -11,11 +11,12 @@ from xml.parsers import expat
 
 from ...calibration import MICROMETERS
 from ...errors import PayloadTooLarge, RequestError
-from .descriptions import number, plausible
+from .descriptions import number, plausible, shortened
 from .file import MAX_PAGES
 
 END = "OME>"
 MAX_ELEMENTS = 500_000  # of the text; a stack of MAX_PAGES planes has about 50,000
+MAX_PARTS = 100  # of the text of an element
 MAX_IMAGES = 20_000  # a plate of 1536 wells may have that many
 PLANES = "CZT"
 
@@ -31,7 +32,7 @@ class Image:
         samples: of a pixel, in each channel.
         bits: of a sample that are significant; 1 where that is not told.
         blocks: which planes lie in which pages: attributes of each TiffData, and the name of the
-            file where that is another one.
+            file where that is another one, or not known to be this one.
     """
 
     order: str
@@ -111,21 +112,37 @@ class Image:
         return *sizes, unit if any(sizes) else ""  # type: ignore[return-value]
 
 
+@dataclass
+class Said:
+    """What OME-XML says.
+
+    Attributes:
+        images: that it names, in its order; none where it cannot be understood.
+        why: what keeps it from saying where planes lie; "" where that is nothing.
+    """
+
+    images: list[Image] = field(default_factory=list)
+    why: str = ""
+
+
 class _Reader:
     """Takes from OME-XML what ``Image`` holds."""
 
     def __init__(self) -> None:
         self.images: list[Image] = []
+        self.own = ""  # the UUID of this file
+        self.elsewhere = ""  # the file that all is told in
+        self._uuid: list[str] | None = None  # the text of that element, while it is read
         self._parser = expat.ParserCreate("utf-8")  # whatever the text says of itself
         self._parser.StartDoctypeDeclHandler = self._refuse
         self._parser.StartElementHandler = self._start
         self._parser.EndElementHandler = self._end
+        self._parser.CharacterDataHandler = self._text
         self._pixels: Image | None = None
         self._elements = 0
 
-    def read(self, text: str) -> list[Image]:
+    def read(self, text: str) -> None:
         self._parser.Parse(text.encode("utf-8", "replace"), True)
-        return self.images
 
     def _refuse(self, *_: object) -> None:
         raise RequestError(
@@ -141,7 +158,11 @@ class _Reader:
                 f"{MAX_IMAGES:,} images; no more are read; save the image alone"
             )
         kind = name.rpartition(":")[2]
-        if kind == "Pixels":
+        if kind == "OME":
+            self.own = attributes.get("UUID", "")
+        elif kind == "BinaryOnly":
+            self.elsewhere = attributes.get("MetadataFile", "") or "another file"
+        elif kind == "Pixels":
             self._pixels = _image(attributes)
             self.images.append(self._pixels)
         elif self._pixels is None:
@@ -153,30 +174,47 @@ class _Reader:
         elif kind == "UUID" and self._pixels.blocks:
             last, _ = self._pixels.blocks[-1]
             self._pixels.blocks[-1] = (last, attributes.get("FileName", ""))
+            self._uuid = []
+
+    def _text(self, text: str) -> None:
+        if self._uuid is not None and len(self._uuid) < MAX_PARTS:
+            self._uuid.append(text)
 
     def _end(self, name: str) -> None:
-        if name.rpartition(":")[2] == "Pixels":
+        kind = name.rpartition(":")[2]
+        if kind == "Pixels":
             self._pixels = None
+        elif kind == "UUID" and self._uuid is not None:
+            if self._pixels and self.own and "".join(self._uuid).strip() == self.own:
+                last, _ = self._pixels.blocks[-1]
+                self._pixels.blocks[-1] = (last, "")
+            self._uuid = None
 
 
-def read(text: str) -> list[Image]:
-    """The images that OME-XML names, in its order; none where it cannot be understood.
+def read(text: str) -> Said:
+    """What OME-XML says.
 
-    Files that a TiffData names are told from this one by their names: where all planes lie in one
+    Files that a TiffData names are told from this one by their UUIDs; where all planes lie in one
     file, that is this one, whatever it was called.
 
     Raises:
         RequestError: it declares entities.
     """
+    reader = _Reader()
     try:
-        images = _Reader().read(text)
+        reader.read(text)
     except (expat.ExpatError, ValueError, KeyError):
-        return []
+        return Said()
+    images = reader.images
     names = {name for image in images for _, name in image.blocks}
+    if reader.elsewhere:
+        return Said(images, f"is in a file of its own, {shortened(reader.elsewhere)}")
     if len(names) == 1:
         for image in images:
             image.blocks = [(attributes, "") for attributes, _ in image.blocks]
-    return images
+    elif names and "" not in names:
+        return Said(images, f"names {len(names)} files, and not which of them this is")
+    return Said(images)
 
 
 def _image(attributes: Mapping[str, str]) -> Image:

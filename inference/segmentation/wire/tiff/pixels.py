@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
+from PIL import Image
 from tifffile.tifffile import jpeg_shape
 
 from ... import machine
@@ -25,23 +26,19 @@ from .file import (
     Page,
     cut,
 )
+from .values import JPEG, JPEG_2000, is_ycc
 
-JPEGS = (6, 7, 33007, 34892)
 LERC = 34887
 # whole pictures of other formats, which say their size themselves
 PICTURES = {
     LERC: "lerc_decode",
-    33003: "jpeg2k_decode",
-    33004: "jpeg2k_decode",
-    33005: "jpeg2k_decode",
-    34712: "jpeg2k_decode",
+    **dict.fromkeys(JPEG_2000, "jpeg2k_decode"),
     34933: "png_decode",
     50001: "webp_decode",
     50002: "jpegxl_decode",
     52546: "jpegxl_decode",
 }
 WEBP = 50001
-JPEGS_2000 = (33003, 33004, 33005, 34712)
 REVERSED = 2  # of FillOrder
 SIZE_MARKER = b"\xff\x4f\xff\x51"
 MANY = 20_000  # strips and tiles, which may be as small as they like: they take about a second
@@ -188,17 +185,21 @@ def _decode(page: Page, decoder: Decoder, segment: Segment, out: np.ndarray) -> 
     data = page.file.body[segment.offset : segment.offset + segment.size]
     missing = not segment.offset and not segment.size  # never written, which some programs do
     options = {}
-    if seen.compression in JPEGS:
+    if seen.compression in JPEG:
         tables = page.entries.get(JPEG_TABLES)
         options = {"jpegtables": bytes(page.file.raw(tables)) if tables else None}
-    if seen.compression in JPEGS and not missing:
+    if seen.compression in JPEG and not missing:
         _check_jpeg(data, seen)
-    if seen.compression in JPEGS_2000 and not missing:
+    if seen.compression in JPEG_2000 and not missing:
         _check_jpeg_2000(data, seen)
     if seen.compression in PICTURES and not missing:
         pixels, (plane, depth, top, left, _), shape = _picture(data, seen, segment.number)
+        if seen.compression == LERC and page.file.order == ">":
+            pixels.byteswap(inplace=True)  # libtiff compresses the bytes in the order of the file
+        if is_ycc(page):
+            pixels = _rgb(pixels)
     else:
-        given = None if missing else bytes(data) if seen.compression in (1, *JPEGS) else data
+        given = None if missing else bytes(data) if seen.compression in (1, *JPEG) else data
         if decoder.lzw and not missing:
             given = _unpacked(page, decoder, data, segment.number)
         pixels, (plane, depth, top, left, _), shape = seen.decode(given, segment.number, **options)
@@ -283,3 +284,10 @@ def _picture(data: memoryview, seen: Any, number: int) -> tuple[np.ndarray, tupl
             return room, place, (*size, samples)
     assert failed
     raise failed
+
+
+def _rgb(pixels: np.ndarray) -> np.ndarray:
+    """uint8 (1, h, w, 3) of brightness and colour -> of red, green and blue."""
+    _, height, width, _ = pixels.shape
+    image = Image.frombytes("YCbCr", (width, height), pixels.tobytes())
+    return np.asarray(image.convert("RGB"))[None]

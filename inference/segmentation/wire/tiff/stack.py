@@ -22,6 +22,7 @@ class Stack:
         calibration: what the file tells beside.
         assumed: sentences for the sender.
         bits: of a sample that are significant, as a description tells; 1 where none does.
+        signed: whether 16-bit samples stand for numbers from -32768 on.
     """
 
     pages: list[Page]
@@ -31,6 +32,7 @@ class Stack:
     calibration: Calibration = UNKNOWN
     assumed: tuple[str, ...] = ()
     bits: int = 1
+    signed: bool = False
 
     @property
     def known(self) -> bool:

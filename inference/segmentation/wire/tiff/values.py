@@ -1,5 +1,6 @@
 """What the stored values of a TIFF mean: black and white, palettes, opacity, a pixel's size."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +15,9 @@ from .file import (
     COMPRESSION,
     EXTRA_SAMPLES,
     MAX_SAMPLE_VALUE,
+    NO_DATA,
     PHOTOMETRIC,
+    PLANAR,
     RESOLUTION_UNIT,
     X_RESOLUTION,
     Y_RESOLUTION,
@@ -37,6 +40,9 @@ UNITS = {2: "inch", 3: "cm"}
 # of SampleFormat
 KINDS = {1: "", 2: "signed ", 3: "floating-point ", 4: "", 5: "complex ", 6: "complex "}
 JPEG = (6, 7, 33007, 34892)
+APERIO = 33003
+JPEG_2000 = (APERIO, 33004, 33005, 34712)
+SHOWING = ("imagej", "ome")
 MIN_BITS = 8  # of a white that MaxSampleValue tells
 
 
@@ -59,7 +65,9 @@ def check(page: Page, dtype: np.dtype | None) -> None:
         )
     photometric = page.number_of(PHOTOMETRIC, 1)
     what = OTHERS.get(photometric)
-    if photometric == YCBCR and page.number_of(COMPRESSION, 1) not in JPEG:
+    if is_ycc(page) and (page.samples != 3 or dtype != np.uint8 or page.number_of(PLANAR, 1) != 1):
+        what = "brightness and colour apart (YCbCr), but not 3 of 8 bits that lie together"
+    elif photometric == YCBCR and page.number_of(COMPRESSION, 1) not in (*JPEG, *JPEG_2000):
         what = "brightness and colour apart (YCbCr), without JPEG"
     if what:
         raise RequestError(
@@ -69,6 +77,18 @@ def check(page: Page, dtype: np.dtype | None) -> None:
         raise RequestError(
             f"TIFF has a palette and {_samples(page)}; a palette is for one; convert it to RGB"
         )
+
+
+def is_ycc(page: Page) -> bool:
+    """Whether JPEG 2000 holds brightness and colour apart, which its decoder does not know.
+
+    Aperio's first compression does whatever the photometric interpretation says
+    (https://openslide.org/formats/aperio/); other programs use the same number for RGB.
+    """
+    compression = page.number_of(COMPRESSION, 1)
+    if compression == APERIO and any(text.startswith("Aperio") for text in page.texts):
+        return page.samples == 3
+    return compression in JPEG_2000 and page.number_of(PHOTOMETRIC, 1) == YCBCR
 
 
 def _samples(page: Page) -> str:
@@ -94,12 +114,12 @@ class Meaning:
     asked: bool = False
 
 
-def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool, bits: int = 1) -> Meaning:
+def meaning(pages: list[Page], pixels: np.ndarray, program: str, bits: int = 1) -> Meaning:
     """What the pixels of pages of one form mean.
 
     Args:
         pixels: as decoded, (N, H, W) or with channels last.
-        imagej: whether ImageJ wrote the file, whose palettes are for display.
+        program: that arranged the planes; palettes of those in SHOWING are for display.
         bits: of a sample that are significant, as OME-XML tells; 1 where it does not.
 
     Raises:
@@ -107,9 +127,10 @@ def meaning(pages: list[Page], pixels: np.ndarray, imagej: bool, bits: int = 1) 
     """
     page = pages[0]
     photometric = page.number_of(PHOTOMETRIC, 1)
-    if photometric == PALETTE and not imagej:
+    if photometric == PALETTE and program not in SHOWING:
         return Meaning(_looked_up(pages, pixels), None, None)
     found, assumed = _range(page, pixels, bits)
+    assumed = (*assumed, *_without_gaps(page, pixels))
     if photometric not in KNOWN:
         assumed = (
             *assumed,
@@ -156,6 +177,33 @@ def _range(
     )
 
 
+def _without_gaps(page: Page, pixels: np.ndarray) -> tuple[str, ...]:
+    """Give floats that stand for no data the lowest value of the others, in place.
+
+    https://gdal.org/en/stable/drivers/raster/gtiff.html, GDAL_NODATA
+    """
+    missing = _number(page.text_of(NO_DATA))
+    if missing is None or pixels.dtype.kind != "f" or 0 <= missing <= 1:
+        return ()
+    empty = np.isnan(pixels) if math.isnan(missing) else pixels == pixels.dtype.type(missing)
+    number = int(empty.sum())
+    if not 0 < number < empty.size:
+        return ()
+    lowest = pixels.min(initial=np.inf, where=~empty)
+    pixels[empty] = lowest
+    return (
+        f"{number:,} values of the TIFF are {missing:g}, which stands for no data (GDAL_NODATA); "
+        f"they were read as the lowest one of the others, {shown(lowest)}",
+    )
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
 def _alpha(page: Page) -> bool | None:
     """Whether the last sample of a pixel is its opacity; None: nothing says."""
     colors = 3 if page.number_of(PHOTOMETRIC, 1) in (RGB, YCBCR) else 1
@@ -195,6 +243,11 @@ def _looked_up(pages: list[Page], indices: np.ndarray) -> np.ndarray:
     colors = _narrow(colors)
     if (colors[used] == colors[used, :1]).all():
         colors = colors[:, 0]
+    elif indices.ndim > 3:
+        raise RequestError(
+            f"TIFF has {indices.shape[-1]} channels with a palette of colours; an image has one "
+            "of them; save the channels as gray ones, or convert it to RGB"
+        )
     numbers = indices.view(np.uint8) if indices.dtype == bool else indices
     return np.ascontiguousarray(colors)[numbers]
 
