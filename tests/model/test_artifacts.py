@@ -103,6 +103,12 @@ def test_onnx(images, channels_first, location, tmp_path, caplog):
     assert "its graph gives what it gives for a picture of cells" in caplog.text
 
 
+def test_weights_beside_an_onnx_that_are_not_there_are_named(tmp_path):
+    bad_artifacts.onnx(tmp_path / "model.onnx", MATRIX, True, "weights.data")
+    with pytest.raises(ModelError, match=r"weights in 'weights\.data', which is not in"):
+        artifacts.load(tmp_path)
+
+
 def test_onnx_whose_graph_is_of_something_else_is_refused(tmp_path):
     """It is what a fault of OpenVINO would be."""
     paths = tmp_path / "model.onnx", tmp_path / "other.onnx"
@@ -167,6 +173,13 @@ def touched(folder, *names):
 def test_where_it_lies(files, found, tmp_path):
     touched(tmp_path, *files)
     assert artifacts.find(tmp_path) == tmp_path / found
+
+
+def test_a_pointer_of_git_lfs_is_told(tmp_path):
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    (tmp_path / "model.onnx").write_bytes(pointer)
+    with pytest.raises(ModelError, match=r"keeps in place of a file; .* `git lfs pull`"):
+        artifacts.load(tmp_path)
 
 
 def test_code_in_a_folder_of_the_archive_is_not_passed_over(tmp_path):

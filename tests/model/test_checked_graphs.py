@@ -1,6 +1,7 @@
 """Graphs are compared with what they were made of, and what differs is not taken."""
 
 import logging
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -110,6 +111,37 @@ def test_a_graph_that_differs_from_its_source_is_refused():
     assert conversion.graph is None
     assert "its graph differs from it by 0.1 on a picture" in conversion.unconverted
     assert convert.convert(reading(doubling(), lambda images: 2 * images), "it").graph is not None
+
+
+def test_logits_may_differ_by_what_makes_as_much_of_a_probability():
+    def convolved(images):
+        weights = np.full((1, 1, 1, 1), 4, np.float32)
+        value = ov.opset15.transpose(images, [0, 3, 1, 2])
+        value = ov.opset15.convolution(value, weights, [1, 1], [0, 0], [0, 0], [1, 1])
+        return ov.opset15.transpose(value, [0, 2, 3, 1])
+
+    images = ov.opset15.parameter([-1, -1, -1, 1], ov.Type.f32)
+    graph = ov.Model([convolved(images)], [images])
+    assert convert.convert(reading(graph, lambda x: 4 * x + 0.003), "it").graph is not None
+    assert convert.convert(reading(graph, lambda x: 4 * x + 0.03), "it").graph is None
+
+
+@pytest.mark.parametrize(
+    ("apart", "alone", "taken"), [(0.004, True, True), (0.004, False, False), (0.1, True, False)]
+)
+def test_a_network_in_8_bits_may_differ_by_a_step(apart, alone, taken):
+    """Where nothing else can serve it: in a few pixels a step of 1/256 is another one."""
+    images = ov.opset15.parameter([-1, -1, -1, 1], ov.Type.f32)
+    ends = [np.float32(end) for end in (0, 1, 0, 1)]
+    graph = ov.Model([ov.opset15.fake_quantize(images, *ends, 256)], [images])
+
+    def source(own):
+        values = own.copy()
+        values[:, :8] += apart
+        return values
+
+    known = replace(reading(graph, source), graph_alone=alone)
+    assert (convert.convert(known, "it").graph is not None) == taken
 
 
 def test_a_graph_that_fails_is_refused():

@@ -95,6 +95,11 @@ def rounded(kind):
     return lambda x: ops.convert(ops.convert(x, kind), "f32").output(0)
 
 
+def limited(x, most):
+    """As ONNX has Clip, and TensorFlow clip_by_value."""
+    return ops.minimum(ops.maximum(x, np.float32(0)), np.float32(most)).output(0)
+
+
 FIRST = {
     "8 bits": (divided(255), 255),
     "three of gray": (lambda x: divided(127.5)(as_colors(x)), 255),
@@ -104,11 +109,25 @@ FIRST = {
     "16 bits, signed": (lambda x: minus(1)(divided(32767.5)(x)), 65535),
     "uint8": (rounded("u8"), 255),
     "uint16": (rounded("u16"), 65535),
+    "8 bits, limited": (lambda x: divided(255)(limited(x, 255)), 255),
+    "12 bits, limited": (lambda x: divided(4095)(limited(x, 4095)), 0),
+    "int32, by 65535": (lambda x: divided(65535)(rounded("i32")(x)), 65535),
+    "int64, by 4095": (lambda x: divided(4095)(rounded("i64")(x)), 0),
+    "int32": (rounded("i32"), 255),
+    "int8, which holds no 255": (rounded("i8"), 0),
     "rounded within": (lambda x: rounded("u8")(divided(1 / 255)(x)), 1),
     "12 bits": (divided(4095), 0),
     "a mean of 12 bits": (minus(1800), 0),
     "standardised": (lambda x: ops.subtract(x, ops.reduce_mean(x, [2, 3], True)).output(0), 1),
 }
+
+
+def test_numbers_that_were_rounded_within_are_no_labels():
+    """As between the steps of a quantized network."""
+    graph = graph_of(lambda x: divided(255)(rounded("u8")(ops.sigmoid(convolved(x, 1)).output(0))))
+    assert ends.labels(graph.output(0)) is None
+    whole = graph_of(lambda x: ops.convert(convolved(x, 1), "i32").output(0))
+    assert ends.labels(whole.output(0)) == 0
 
 
 @pytest.mark.parametrize(("first", "largest"), FIRST.values(), ids=FIRST)

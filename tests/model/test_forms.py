@@ -334,3 +334,74 @@ def test_what_has_another_shape_is_refused():
         ModelError, match=r"model takes .* \(\?, \?, \?, 3\) and gives .* \(\?, 5\)"
     ):
         of_keras(model_of(layers.GlobalAveragePooling2D(), layers.Dense(5)))
+
+
+@pytest.mark.parametrize("factor", [16, 32])
+def test_much_smaller_outputs_of_a_fixed_size_are_no_border(factor):
+    model = model_of(layers.AveragePooling2D(factor), head(1, "sigmoid"), size=(128, 128))
+    images = np.random.default_rng(5).random((2, 128, 128, 3), np.float32)
+    small = logit(np.asarray(model(images)))
+    expected = sigmoid(tf.image.resize(small, (128, 128)).numpy())
+    np.testing.assert_allclose(answers(of_keras(model), images), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("side", "reason"),
+    [(40, "no image of a size that was tried"), (80, "changes their size within")],
+)
+def test_images_that_were_made_smaller_lack_no_border(side, reason):
+    image = keras.Input((128, 128, 3))
+    model = keras.Model(image, head(1, "sigmoid")(layers.Resizing(side, side)(image)))
+    with pytest.raises(ModelError, match=reason):
+        of_keras(model)
+
+
+class Named(tf.Module):
+    """Outputs of some names and activations."""
+
+    def __init__(self, **activations):
+        super().__init__()
+        rng = np.random.default_rng(2)
+        self.kernel = tf.constant(rng.normal(0, 1, (3, 3, 3, 1)), tf.float32)
+        self.activations = activations
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)])
+    def __call__(self, images):
+        x = tf.nn.conv2d(images, self.kernel, 1, "SAME")
+        return {
+            name: activation(x + number)
+            for number, (name, activation) in enumerate(self.activations.items())
+        }
+
+
+@pytest.mark.parametrize(
+    ("activations", "taken"),
+    [
+        ({"a_out": tf.sigmoid, "aux": tf.sigmoid}, "a_out"),
+        ({"a_mask": tf.sigmoid, "features": tf.nn.relu}, "a_mask"),
+        ({"first": tf.sigmoid, "second": tf.sigmoid}, "second"),
+    ],
+)
+def test_which_of_several_outputs_is_taken(activations, taken, images, tmp_path):
+    module = Named(**activations)
+    source = of_module(module, tmp_path)
+    np.testing.assert_allclose(answers(source, images), module(images)[taken], atol=1e-5)
+
+
+def test_answers_say_that_the_last_of_several_outputs_was_taken(tmp_path):
+    two_outputs(STRUCTURES["list"]).save(tmp_path / "model.keras")
+    assert "cells is taken, the last one of several alike" in load(tmp_path).remark
+    (tmp_path / "model.json").write_text(json.dumps({"output": "cells"}))
+    assert "is taken" not in load(tmp_path).remark
+
+
+@pytest.mark.parametrize("layer", [layers.RandomFlip, layers.GaussianNoise])
+def test_layers_that_change_images_in_training_alone_do_nothing(layer, images):
+    options = {"mode": "horizontal"} if layer is layers.RandomFlip else {"stddev": 0.5}
+    plain = model_of(head(), size=(48, 64))
+    image = keras.Input((48, 64, 3))
+    model = keras.Model(image, plain(layers.Rescaling(1 / 255)(layer(**options)(image))))
+    source = of_keras(model)
+    assert source.graph is not None
+    assert source.ends.largest == 255
+    np.testing.assert_allclose(answers(source, 255 * images), plain(images), atol=1e-5)

@@ -6,11 +6,15 @@ import pytest
 import tensorflow as tf
 from keras import layers as L
 
+from segmentation.answers import Probability
+from segmentation.images import from_array
 from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import convert, readers
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Geometry
-from segmentation.running.segmenter import prepare
+from segmentation.networks.tune import Computing
+from segmentation.running.predict import predict
+from segmentation.running.segmenter import make, prepare
 from segmentation.spec import ModelSpec
 from support.sources import of_module, straight
 
@@ -254,3 +258,56 @@ def test_a_saved_model_tells_the_same(tmp_path):
     unet.build(1).export(tmp_path, verbose=False)
     reading = readers.read(tmp_path, tmp_path)
     assert convert.convert(reading, "it").description.geometry == Geometry(16, 123)
+
+
+class Anywhere(tf.Module):
+    """Resized to the size of the image, whatever that is; or to one size, and back."""
+
+    def __init__(self, within=None):
+        super().__init__()
+        rng = np.random.default_rng(3)
+        shapes = (3, 3, 1, 8), (3, 3, 8, 8), (3, 3, 8, 1)
+        self.kernels = [tf.constant(rng.normal(0, 0.3, shape), tf.float32) for shape in shapes]
+        self.within = within
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def __call__(self, images):
+        first, second, third = self.kernels
+        size = tf.shape(images)[1:3]
+        x = tf.image.resize(images, self.within) if self.within else images
+        x = tf.nn.relu(tf.nn.conv2d(x, first, 1 if self.within else 4, "SAME"))
+        x = tf.nn.relu(tf.nn.conv2d(x, second, 1 if self.within else 2, "SAME"))
+        return tf.sigmoid(tf.image.resize(tf.nn.conv2d(x, third, 1, "SAME"), size))
+
+
+@pytest.mark.parametrize("size", [(64, 64), (97, 131), (100, 100), (9, 40)])
+def test_an_image_of_any_size_goes_through_a_network_that_takes_it(size, tmp_path):
+    module = Anywhere()
+    source = of_module(module, tmp_path)
+    assert (source.geometry.stride, source.geometry.any_size) == (8, True)
+    segmenter = make(source, ModelSpec(), Computing(precision="float32"))
+    image = np.random.default_rng(1).random((1, *size, 1), np.float32)
+    answer = Probability.wanted(None, segmenter.spec, 1)
+    values = predict(segmenter, from_array(image).for_channels(1), answer).values
+    np.testing.assert_allclose(values[..., 0], module(image)[..., 0], atol=1e-5)
+
+
+def test_a_network_of_levels_takes_multiples_of_its_stride():
+    assert not of_keras(levels()).geometry.any_size
+
+
+def test_a_network_that_resizes_to_one_size_looks_at_the_whole_image(tmp_path):
+    assert of_module(Anywhere(within=(96, 96)), tmp_path).geometry.everywhere
+
+
+class Places(tf.Module):
+    """Adds to each pixel how far down it lies."""
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def __call__(self, images):
+        rows = tf.range(tf.shape(images)[1], dtype=tf.float32)
+        return tf.sigmoid(images + 0.01 * rows[None, :, None, None])
+
+
+def test_a_network_that_knows_places_looks_at_the_whole_image(tmp_path):
+    assert of_module(Places(), tmp_path).geometry.everywhere

@@ -255,7 +255,7 @@ def classifier():
 
 def much_smaller():
     image = keras.Input((None, None, 1))
-    return keras.Model(image, keras.layers.MaxPooling2D(16)(image))
+    return keras.Model(image, keras.layers.MaxPooling2D(64)(image))
 
 
 def volumes():

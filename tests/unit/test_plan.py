@@ -224,3 +224,14 @@ def test_a_spec_of_another_number_of_classes_is_logged(caplog):
     assert not caplog.messages
     prepare(Copy(), ModelSpec(class_names=("background", "cell", "nucleus")))
     assert "model.json names 3 classes, and copy has 2" in caplog.text
+
+
+def test_an_image_in_one_piece_may_have_any_size_where_the_network_takes_it():
+    plan = TilePlan.of(replace(Copy(), geometry=Geometry(16, 123, any_size=True)))
+    assert plan.tile(97, 1021) == (97, 1021)
+    assert plan.tile(3, 40) == (16, 40)
+    assert plan.tile(97, 1400)[1] % 16 == 0
+    of_step = TilePlan.of(
+        replace(Copy(), geometry=Geometry(16, 123, any_size=True)), sizes=Sizes(64, 32)
+    )
+    assert of_step.tile(97, 131) == (128, 160)

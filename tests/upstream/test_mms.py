@@ -184,6 +184,7 @@ def test_metrics_of_requests_are_not_written(caplog):
     metrics = MetricsStore({0: "an id"}, "a model")
     metrics.add_time("PredictionTime", 1.0)
     logger = logging.getLogger("mms.service")
+    logger.filters.clear()
     caplog.set_level(logging.INFO, logger.name)
     emit_metrics(metrics.store)
     assert "[METRICS]PredictionTime" in caplog.text

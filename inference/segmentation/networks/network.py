@@ -52,18 +52,21 @@ class Geometry:
     """What a network needs of the size of its input, and how far it looks.
 
     Attributes:
-        stride: height and width must be multiples of it.
+        stride: after how many pixels its maps begin anew: tiles lie on its multiples.
         reach: the largest distance in pixels, along an axis, from an output pixel to an input pixel
             that it depends on; None where the layers do not tell. Tiles that overlap by twice this
             give what the whole image would, unless it looks everywhere.
         everywhere: whether the network looks at the whole image, however large it is, as one does
             that normalises over it, or that enlarges by its corners. Tiles then cannot give what
             the whole image would.
+        any_size: whether it takes an image of any size, and not only of multiples of its stride. In
+            one piece it then gives what it gives to whoever trained it, to the last row.
     """
 
     stride: int
     reach: int | None = None
     everywhere: bool = False
+    any_size: bool = False
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Axis:
         margin: what of a tile is not kept where another one goes on, in pixels.
         stride: tiles start and end at its multiples.
         least: the smallest length of a tile.
+        any_size: whether an image in one piece may have any length from ``stride`` on.
     """
 
     fixed: int | None
@@ -61,11 +62,14 @@ class Axis:
     margin: int
     stride: int
     least: int = 0
+    any_size: bool = False
 
     def tile(self, length: int) -> int:
         """The length of the tiles of an image: its own, rounded up, or of as few as can be."""
         if self.fixed:
             return self.fixed
+        if self.any_size and round_up(length, self.stride) <= self.largest:
+            return max(self.least, self.stride, length)
         return max(self.least, fitting_tile(length, self.largest, self.margin, self.stride))
 
     def spans(self, length: int) -> list[Span]:
@@ -162,8 +166,11 @@ def _axis(
     length = fixed or max(least, round_up(largest, stride))
     if overlap is None:
         half = max(default_overlap(geometry) // 2, sizes.halo)
-        return Axis(fixed, length, max(0, min(half, (length - stride) // 4)), stride, least)
-    return Axis(fixed, length, overlap // 2, stride, least)
+        margin = max(0, min(half, (length - stride) // 4))
+    else:
+        margin = overlap // 2
+    any_size = geometry.any_size and not sizes.step and not fixed
+    return Axis(fixed, length, margin, stride, least, any_size)
 
 
 def check_tile_size(tile_size: int, network: Network) -> None:

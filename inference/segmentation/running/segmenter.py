@@ -8,6 +8,7 @@ from typing import TypedDict, Unpack
 
 from .. import artifacts
 from ..networks import meaning
+from ..networks.form import LAST_OF_SEVERAL
 from ..networks.network import Network, Source
 from ..networks.tune import Computing, tune
 from ..preprocessing import NOTHING, Preprocessing
@@ -101,7 +102,17 @@ def make(
     sizes = _sizes(source, spec.sizes)
     spec = replace(spec, multilabel=found.multilabel, sizes=sizes)
     prepared = prepare(network, spec, **tiles)
-    return replace(prepared, preprocessing=found.preprocessing, remark=found.remark)
+    remarks = [
+        found.remark,
+        *(f"{source.name}: {said}" for said in source.assumed if _is_told(said)),
+    ]
+    remark = "; ".join(filter(None, remarks))
+    return replace(prepared, preprocessing=found.preprocessing, remark=remark)
+
+
+def _is_told(assumed: str) -> bool:
+    """Whether answers say what was assumed of an artifact, besides the log."""
+    return LAST_OF_SEVERAL in assumed
 
 
 def _sizes(source: Source, told: Sizes) -> Sizes:

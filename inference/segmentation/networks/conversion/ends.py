@@ -16,6 +16,7 @@ MOVES = frozenset(
     VariadicSplit""".split()
 )
 ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
+SCALING = {"Multiply", "Divide"}
 SUMS = {"Add", "Subtract"}
 WEIGHTED = {
     "Convolution",
@@ -25,6 +26,13 @@ WEIGHTED = {
     "MatMul",
 }
 ACTIVATIONS = {"Sigmoid": SIGMOID, "SoftMax": SOFTMAX, "Softmax": SOFTMAX}
+LIMITS = {"Maximum", "Minimum"}
+# the largest intensity that a type of whole numbers tells by itself; 8 signed bits hold none
+WHOLE = {
+    ov.Type.u8: EIGHT_BITS,
+    ov.Type.u16: SIXTEEN_BITS,
+    ov.Type.i8: UNTOLD,
+}
 LOGARITHM = "LogSoftmax"  # softmax makes the same of what it gives as of what it was given
 # a first layer that makes less than this of the whole range of intensities expects larger numbers
 LEAST_RANGE = 0.05
@@ -105,7 +113,11 @@ def labels(output: Any) -> int | None:
         length = node.input_value(0).get_partial_shape()[node.get_attributes()["axis"]]
         return length.get_length() if length.is_static else 0
     told = node.get_type_name() in ACTIVATIONS or ov.Type.boolean in passed
-    return 0 if any(kind.is_integral() for kind in passed) and not told else None
+    whole = [kind.is_integral() for kind in passed]
+    if told or True not in whole:
+        return None
+    scaled = {value.get_node().get_type_name() for value in way[: whole.index(True)]} & SCALING
+    return None if scaled else 0  # what is scaled was rounded to be computed with
 
 
 def without_activation(output: Any) -> None:
@@ -146,6 +158,7 @@ def _largest(graph: ov.Model) -> int:
     is larger than 255, and not told.
     """
     gains = {_key(graph.input(0)): 1.0}  # of the values that are the image still
+    otherwise = ONE
     for node in graph.get_ordered_ops():
         kind = node.get_type_name()
         known = [gains.get(_key(value)) for value in node.input_values()]
@@ -162,17 +175,22 @@ def _largest(graph: ov.Model) -> int:
             found = _of_gain(gain) if found is None else found
             if found is not None:
                 return found
+        elif kind in LIMITS and len(own) == 1:
+            if graphs.constant(node.input_value(1 - known.index(gain))) is None:
+                continue
         elif kind in MOVES | {"Clamp"} and known[0] is not None:
             element = node.get_output_element_type(0)
             if kind == "Convert" and element.is_integral() and gain < LARGEST_ROUNDED:
-                return SIXTEEN_BITS if element == ov.Type.u16 else EIGHT_BITS
+                if element in WHOLE:
+                    return WHOLE[element]
+                otherwise = EIGHT_BITS  # unless what follows tells more
         elif kind == "Concat" and len(own) == len(known):  # as of one gray channel three
             gain = max(own)
         else:
             continue
         if gain > 0:
             gains |= {_key(value): gain for value in node.outputs()}
-    return ONE
+    return otherwise
 
 
 def _key(output: Any) -> tuple[str, int]:

@@ -6,10 +6,11 @@ by chance.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 from ...errors import ModelError
 from ...spec_entries import Ports
-from ..form import OURS, PIXELS, Form
+from ..form import LAST_OF_SEVERAL, OURS, PIXELS, Form
 from .ports import Port
 
 RULE = (
@@ -17,7 +18,8 @@ RULE = (
     "probabilities for each pixel"
 )
 MAX_CHANNELS = 16  # an axis this short, where three have a known length, is one of channels
-FACTORS = (1, 2, 4, 8)
+FACTORS = (1, 2, 4, 8, 16, 32)
+AUXILIARY = "aux"  # what outputs are called that serve training alone, as torchvision's are
 STRIDE = 64  # of the sizes that are tried; the largest that networks in use have
 OTHER_SIZES = range(0, STRIDE, 2)  # pixels more than that, for networks that lose their border
 SIDES = (6 * STRIDE, 12 * STRIDE)
@@ -28,6 +30,7 @@ Shape = tuple[int | None, ...]
 
 # from the shape of the input to those of all outputs; None where the model does not take it
 Trial = Callable[[tuple[int, ...]], list[tuple[int, ...]] | None]
+Bounded = Callable[[int], bool]
 
 
 def image_input(inputs: Sequence[Port], ports: Ports, name: str) -> Port:
@@ -52,7 +55,12 @@ def image_input(inputs: Sequence[Port], ports: Ports, name: str) -> Port:
 
 
 def find(
-    inputs: Sequence[Port], outputs: Sequence[Port], trial: Trial, ports: Ports, name: str
+    inputs: Sequence[Port],
+    outputs: Sequence[Port],
+    trial: Trial,
+    ports: Ports,
+    name: str,
+    bounded: Bounded = lambda output: False,
 ) -> tuple[Form, list[str]]:
     """The form of a model, and what was assumed of it, for the log.
 
@@ -60,6 +68,7 @@ def find(
         trial: what it gives for images of a size.
         ports: what the spec says of it.
         name: of the artifact.
+        bounded: whether an output is known to give probabilities.
 
     Raises:
         ModelError: it takes no images, or gives nothing for each of their pixels.
@@ -78,27 +87,37 @@ def find(
     if not found:
         raise ModelError(
             f"{name} takes {_listed(inputs)} and gives {_listed(outputs)}: no image of a size that "
-            f"was tried gives an output of its height and width, of half, a quarter or an eighth "
-            f"of it, or of a border less; {RULE}; bring another in code/inference.py"
+            "was tried gives an output of its height and width, of a half to a 32nd of it, or of a "
+            f"border less; {RULE}; if it works for the size that it was exported with alone, "
+            "export it for that size, or bring another in code/inference.py"
         )
-    form = replace(max(found, key=_preference), outputs=len(outputs))
+    *others, form = sorted(found, key=partial(_preference, outputs, bounded))
+    form = replace(form, outputs=len(outputs))
     if len(found) > 1 and (form.factor > 1 or form.border):
         raise ModelError(
             f"{name} gives {_listed(outputs)}, of which several may be it, and none has the "
             'image\'s size; name one in model.json: "output": "…", or its index from 0'
         )
-    return form, list(_assumed(form, outputs, ports))
+    as_good = [
+        one
+        for one in others
+        if _preference(outputs, bounded, one)[:-1] == _preference(outputs, bounded, form)[:-1]
+    ]
+    return form, list(_assumed(form, outputs, ports, bool(as_good)))
 
 
-def _preference(form: Form) -> tuple[bool, int, int]:
-    return form.factor == 1 and not form.border, -form.factor, form.output
+def _preference(outputs: Sequence[Port], bounded: Bounded, form: Form) -> tuple:
+    whole, auxiliary = form.factor == 1 and not form.border, outputs[form.output].name.lower()
+    is_main = not auxiliary.startswith(AUXILIARY)
+    return whole, -form.factor, is_main, bounded(form.output), form.output
 
 
-def _assumed(form: Form, outputs: Sequence[Port], ports: Ports) -> Iterator[str]:
+def _assumed(form: Form, outputs: Sequence[Port], ports: Ports, ambiguous: bool) -> Iterator[str]:
     if len(outputs) > 1 and ports.output is None:
+        why = LAST_OF_SEVERAL if ambiguous else "which looks most like probabilities of its pixels"
         yield (
-            f"it gives {_listed(outputs)}, of which {outputs[form.output].name} is taken, the last "
-            'one of the image\'s size; "output" in model.json names another'
+            f"it gives {_listed(outputs)}, of which {outputs[form.output].name} is taken, {why}; "
+            '"output" in model.json names another'
         )
     if form.factor > 1:
         yield (
@@ -253,7 +272,8 @@ def _form_of(
         lengths = dict(zip(axes, result, strict=True))
         if PIXELS not in axes:
             less = height - lengths["y"]
-            if less == width - lengths["x"] and less % 2 == 0 and 0 < less < height:
+            # a border of more than a quarter on each side is none: the image was made smaller
+            if less == width - lengths["x"] and less % 2 == 0 and 0 < less < height / 2:
                 return Form(taken=taken, given=axes), less
     return None, 0
 

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 LARGEST_STRIDE = 256
 LEAST_SIDE = 256  # smaller images may be too small for other reasons than the stride
+MOST_SIZES = 16  # that are tried of those that leave something when divided by the stride
 STRIP = 64  # the other side of images on which the reach is measured, in pixels
 FIRST_LENGTH, LAST_LENGTH = 512, 4096  # of these images
 
@@ -43,8 +44,36 @@ def of_graph(model: ov.Model) -> Geometry:
         return Geometry(stride)
     if None in reaches:
         return Geometry(stride, None, everywhere=True)
-    by_corners = not (height and width) and _resizes_by_corners(model)
-    return Geometry(stride, max(reach for reach in reaches if reach is not None), by_corners)
+    of_whole = not (height and width) and (
+        _resizes_by_corners(model) or _knows_the_size(model, shape, stride)
+    )
+    return Geometry(stride, max(reach for reach in reaches if reach is not None), of_whole)
+
+
+def takes_any_size(model: ov.Model, stride: int) -> bool:
+    """Whether a graph takes images of all sizes, and gives as many pixels.
+
+    Args:
+        stride: of it; the sizes that are tried leave all that can be left when divided by it.
+    """
+    batch, height, width, channels = ports.shape_of(model.input(0))
+    if height or width or stride == 1:
+        return False
+    side = round_up(LEAST_SIDE, stride)
+    step = max(1, stride // MOST_SIZES)
+    return all(
+        _gives_back(model, (batch or 1, side + more, side + stride - more, channels or 1))
+        for more in range(1, stride, step)
+    )
+
+
+def _gives_back(model: ov.Model, size: tuple[int, int, int, int]) -> bool:
+    """Whether it takes images of that size, and gives them in it."""
+    try:
+        copy = graphs.of_size(model, size)
+    except RuntimeError:  # its operations do not fit each other
+        return False
+    return ports.shape_of(copy.output(0))[1:3] == size[1:3]
 
 
 Shape = Callable[[int, int], tuple[int, int, int, int]]
@@ -65,12 +94,7 @@ def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
     """Whether it takes multiples of the stride, and gives them back in that size."""
     factor = max(1, LEAST_SIDE // stride)
     for other in (factor | 1, (factor | 1) + 2):  # two in a row: no common multiple but 1
-        size = shape(stride * other, stride * other)
-        try:
-            copy = graphs.of_size(model, size)
-        except RuntimeError:  # its operations do not fit each other
-            return False
-        if ports.shape_of(copy.output(0))[1:3] != size[1:3]:
+        if not _gives_back(model, shape(stride * other, stride * other)):
             return False
     return True
 
@@ -109,6 +133,52 @@ def _resizes_by_corners(model: ov.Model) -> bool:
         and node.get_attributes()["coordinate_transformation_mode"] == "align_corners"
         for node in model.get_ops()
     )
+
+
+def _knows_the_size(model: ov.Model, shape: Shape, stride: int) -> bool:
+    """Whether it makes all images one size within, or has a map that tells places in the image."""
+    side = round_up(LEAST_SIDE, stride * 64) + stride
+    larger = side + stride * 64
+    made: list[tuple[dict[str, Any], set[str]]] = []
+    for size in (side, larger):
+        static = graphs.of_size(model, shape(size, size))
+        resized = {
+            node.get_friendly_name(): ports.shape_of(node.output(0))
+            for node in static.get_ops()
+            if node.get_type_name() == "Interpolate"
+            and ports.shape_of(node.output(0)) != ports.shape_of(node.input(0))
+        }
+        places = {
+            node.get_friendly_name()
+            for node in static.get_ops()
+            if node.get_type_name() == "Constant" and size in tuple(node.output(0).get_shape())
+        }
+        made.append((resized, places))
+    (small, of_small), (large, of_large) = made
+    return bool(of_small & of_large) or any(
+        given == large.get(name) for name, given in small.items()
+    )
+
+
+def resizes(model: ov.Model, shape: Sequence[int | None]) -> bool:
+    """Whether a graph of fixed size makes images smaller, or larger by no whole number.
+
+    Args:
+        shape: of its input; where a length is free, other sizes have told it.
+    """
+    if None in shape[1:]:
+        return False
+    static = model.clone()
+    static.reshape([length or 1 for length in shape])
+    graphs.folded(static)
+    for node in static.get_ops():
+        if node.get_type_name() == "Interpolate":
+            lengths = zip(
+                ports.shape_of(node.output(0)), ports.shape_of(node.input(0)), strict=True
+            )
+            if any(given is None or not taken or given % taken for given, taken in lengths):
+                return True
+    return False
 
 
 def _reach(model: ov.Model, shape: Shape, period: int, axis: int) -> int | None:

@@ -103,6 +103,13 @@ def rounds(model: ov.Model) -> bool:
     return any(output.get_element_type() in ROUNDED for output in outputs)
 
 
+def quantizes(model: ov.Model) -> bool:
+    """Whether it rounds to 8 bits within."""
+    kinds = {node.get_type_name() for node in model.get_ops()}
+    types = {output.get_element_type() for node in model.get_ops() for output in node.outputs()}
+    return "FakeQuantize" in kinds or bool(types & {ov.Type.i8, ov.Type.u8})
+
+
 def run(model: ov.Model, images: np.ndarray) -> np.ndarray:
     """Run a graph once, exactly, and compiled for any size as the one that serves is.
 

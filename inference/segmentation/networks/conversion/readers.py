@@ -27,6 +27,8 @@ from .ports import Port, graph_ports, in_order, tensor_shape
 from .sources import NotHere, Run, in_a_line
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
+POINTER = b"version https://git-lfs"
+AUGMENTING = ("Random", "GaussianNoise", "GaussianDropout", "AlphaDropout")
 FILE_SUFFIXES = (*KERAS_SUFFIXES, ".onnx", ".tflite")
 
 
@@ -44,6 +46,7 @@ class Reading:
         white: of its input, as the type of that tells, where OpenVINO cannot read it.
         vectors: its weights that have one axis, as far as they can be told.
         doubtful: what OpenVINO may have read wrongly, so that it must be compared; or empty.
+        graph_alone: whether nothing but its graph can be served: what made it only checks that.
     """
 
     graph: ov.Model | None
@@ -55,6 +58,7 @@ class Reading:
     white: int = ONE
     vectors: tuple[Vector, ...] = ()
     doubtful: str = ""
+    graph_alone: bool = False
 
 
 def read(path: Path, folder: Path) -> Reading:
@@ -70,6 +74,12 @@ def read(path: Path, folder: Path) -> Reading:
     """
     if path.is_dir():
         return _saved_model(path, folder)
+    with path.open("rb") as file:
+        if file.read(len(POINTER)) == POINTER:
+            raise ModelError(
+                f"{path.name} is what Git LFS keeps in place of a file; fetch the file itself with "
+                "`git lfs pull`"
+            )
     suffix = path.suffix.lower()
     if suffix in KERAS_SUFFIXES:
         from . import keras_files
@@ -85,7 +95,7 @@ def read(path: Path, folder: Path) -> Reading:
         from . import onnx_files
 
         run = onnx_files.of_file(path)
-    return Reading(graph, "", run, "", *graph_ports(graph))
+    return Reading(graph, "", run, "", *graph_ports(graph), graph_alone=True)
 
 
 def import_libraries(path: Path) -> None:
@@ -110,6 +120,7 @@ def keras_model(model: Any, folder: Path) -> Reading:
     """
     inputs, outputs, exported_as = keras_ports(model)
     source = of_function(model)
+    _leave_as_it_is(model)
     try:
         exported = folder / "exported"
         with _quiet():
@@ -119,6 +130,16 @@ def keras_model(model: Any, folder: Path) -> Reading:
         return Reading(None, in_a_line(exc), source, "", inputs, outputs, _white_of(model))
     vectors = vectors_of(model)
     return Reading(graph, "", source, "", inputs, outputs, ONE, vectors, _doubtful(graph))
+
+
+def _leave_as_it_is(model: Any) -> None:
+    """Let layers that change images in training alone give what they take, in place: OpenVINO
+    cannot read what they are exported as, though it does nothing.
+    """
+    for layer in getattr(model, "layers", None) or []:
+        _leave_as_it_is(layer)
+        if type(layer).__name__.startswith(AUGMENTING):
+            layer.call = lambda images, *_, **__: images
 
 
 def _export(model: Any, folder: Path) -> None:

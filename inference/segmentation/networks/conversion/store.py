@@ -44,7 +44,7 @@ from .convert import Conversion
 XML, JSON = "graph.xml", "graph.json"
 INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 8  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 9  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "onnxruntime", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
@@ -221,12 +221,12 @@ def _length(told: Any) -> int | None:
 
 
 def _geometry(told: dict[str, Any]) -> Geometry:
-    stride, reach, everywhere = told["stride"], told["reach"], told["everywhere"]
-    if not (isinstance(stride, int) and stride >= 1 and isinstance(everywhere, bool)):
+    stride, reach, *flags = (told[key] for key in ("stride", "reach", "everywhere", "any_size"))
+    if not (isinstance(stride, int) and stride >= 1 and {*map(type, flags)} == {bool}):
         raise ValueError(f"its geometry is {told}")
     if reach is not None and not (isinstance(reach, int) and reach >= 0):
         raise ValueError(f"its reach is {reach}")
-    return Geometry(stride, reach, everywhere)
+    return Geometry(stride, reach, *flags)
 
 
 def _ends(told: dict[str, Any]) -> Ends:
