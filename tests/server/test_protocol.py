@@ -122,6 +122,7 @@ def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_d
     [
         {"url": "http://127.0.0.1:1/a.mar"},
         {"url": "a"},
+        {"url": "/dev/zero"},
         {"handler": "os:system"},
         {"runtime": "python2"},
         {"initial_workers": "1000"},

@@ -4,9 +4,14 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.netty.handler.codec.http.QueryStringDecoder;
+import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -37,7 +42,7 @@ final class ModelRequests {
      *
      * @param query of the request, as it came
      * @param body of the request; empty where its media type is not that of JSON
-     * @throws Refusal 400 where anything else is asked for
+     * @throws Refusal 400 where anything else is asked for, 404 where no folder is at the url
      */
     JsonObject read(String query, Optional<String> body) throws Refusal {
         Target.checkEscapes(query);
@@ -110,7 +115,31 @@ final class ModelRequests {
         if (!folder || path.chars().anyMatch(Character::isISOControl)) {
             throw refusal("url is %s", Text.quote(url));
         }
+        checkFolder(path, url);
         return path;
+    }
+
+    /** MMS would read a file, which may never end, while other requests of its thread wait. */
+    private static void checkFolder(String path, String url) throws Refusal {
+        Path folder;
+        try {
+            folder = Paths.get(path);
+        } catch (InvalidPathException e) {
+            throw refusal("url is %s", Text.quote(url));
+        }
+        if (!Files.exists(folder)) {
+            throw Refusal.notFound("there is nothing at the url " + Text.quote(url) + RULE);
+        }
+        if (!Files.isDirectory(folder)) {
+            throw refusal("url is %s, which is no folder", Text.quote(url));
+        }
+        // Files.isReadable would not know of the capability to read all files
+        try {
+            Files.newDirectoryStream(folder).close();
+            Files.getLastModifiedTime(folder.resolve("."));
+        } catch (IOException e) {
+            throw refusal("url is %s, a folder that this server cannot read", Text.quote(url));
+        }
     }
 
     private static String pathOfFile(String url) {

@@ -32,7 +32,7 @@ final class Rewriting {
     /**
      * The request as MMS is to see it.
      *
-     * @throws Refusal 400 where it wants a model loaded that cannot be
+     * @throws Refusal 400 or 404 where it wants a model loaded that cannot be
      */
     static FullHttpRequest whole(
             HttpRequest head, ByteBuf content, PendingRequest pending, ModelRequests models)
