@@ -29,6 +29,7 @@ LONGEST_NAME = 200  # characters of a model's name, as ModelRequests.java has it
 
 # of Java, before a worker sees a request: each is a kind of Refusal.java
 REFUSALS = (400, 403, 404, 405, 408, 413, 417, 431, 503)
+REFUSALS_OF_CHANGES = (*REFUSALS, 409)  # of models: loading and unloading
 # what may become of a request in a worker
 OF_REQUESTS = (
     errors.RequestError,
@@ -134,7 +135,7 @@ def _of_many_models() -> dict[str, Any]:
                     "required": True,
                     "content": {media_types.JSON: {"schema": _asked()}},
                 },
-                "responses": {"200": loaded} | refusals(*REFUSALS, 409, 500, 507),
+                "responses": {"200": loaded} | refusals(*REFUSALS_OF_CHANGES, 500, 507),
             }
         },
         "/models/{model_name}": {
@@ -143,7 +144,8 @@ def _of_many_models() -> dict[str, Any]:
             "delete": {
                 "operationId": "unloadModel",
                 "summary": "Unload a model, and free its memory",
-                "responses": {"200": in_json("It is gone.", status)} | refusals(*REFUSALS, 500),
+                "responses": {"200": in_json("It is gone.", status)}
+                | refusals(*REFUSALS_OF_CHANGES, 500),
             },
         },
         "/models/{model_name}/invoke": {"post": _invocation("segmentBy", [name])},

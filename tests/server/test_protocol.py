@@ -1,5 +1,7 @@
 """What the server answers beside images: real HTTP, a stand-in for the handler."""
 
+import time
+
 import pytest
 import requests
 
@@ -115,6 +117,34 @@ def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_d
     assert 404 in statuses
     # MMS itself would leave it for as long as the server runs
     until(lambda: not list(many_models.tmp.glob("unet-*/.mms.sock.*")))
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+def test_loads_and_unloads_that_meet_are_all_answered(many_models, model_dir, threads, seconds):
+    model = {"model_name": "meeting", "url": str(model_dir)}
+    path = "/models/meeting"
+
+    def ask(method, path, **options):
+        # a limit of its own: MMS would leave it for ever
+        answer = requests.request(method, many_models.url + path, timeout=30, **options)
+        return answer.status_code
+
+    for _ in range(3):
+        first = threads.submit(ask, "POST", "/models", json=model)
+        time.sleep(seconds)
+        others = [
+            threads.submit(ask, "DELETE", path),
+            threads.submit(ask, "POST", "/models", json=model),
+            threads.submit(ask, "DELETE", path),
+            threads.submit(ask, "POST", "/models", json=model),
+            threads.submit(ask, "POST", f"{path}/invoke", data=b"hello", headers=TEXT),
+        ]
+        statuses = {future.result() for future in (first, *others)}
+        assert statuses <= {200, 404, 409, 500, 503}
+        assert ask("DELETE", path) in (200, 404)
+    assert ask("POST", "/models", json=model) == 200
+    assert ask("POST", f"{path}/invoke", data=b"hello", headers=TEXT) == 200
+    assert ask("DELETE", path) == 200
 
 
 @pytest.mark.parametrize(
