@@ -31,7 +31,7 @@ from serving.facts import Facts
 from serving.launch import Launch, argument_file, model_folder, plan
 from serving.restarts import MOST, SECONDS, Restarts, in_words
 from serving.settings import Settings
-from serving.temporary import run_folder
+from serving.temporary import check_cache, run_folder
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
 WATCHED = ENDING | {signal.SIGCHLD}
@@ -59,6 +59,8 @@ def serve(inference: Path, variables: Mapping[str, str]) -> None:
     settings = Settings.from_environment(variables)
     _check_java(inference, variables)
     privileges.give_up(settings, inference, model_folder(settings, variables))
+    if settings.cache_dir:
+        check_cache(settings.cache_dir)
     addresses.check_free(settings.address, settings.port)
     # orphans become our children, so that we find and reap them
     privileges.prctl(PR_SET_CHILD_SUBREAPER, 1)
