@@ -123,11 +123,11 @@ def _of_many_models() -> dict[str, Any]:
         for name in ("describeModel", "unloadModel")
     }
     loaded = in_json("It is loaded.", status) | {"links": links}
+    listed = _get("listModels", "Which models are loaded", {"200": in_json("A page.", listing)})
+    listed["get"]["parameters"] = _pages()
     return {
-        "/models": _get(
-            "listModels", "Which models are loaded", {"200": in_json("A page.", listing)}
-        )
-        | {
+        "/models": {
+            **listed,
             "post": {
                 "operationId": "loadModel",
                 "summary": "Load a model",
@@ -136,7 +136,7 @@ def _of_many_models() -> dict[str, Any]:
                     "content": {media_types.JSON: {"schema": _asked()}},
                 },
                 "responses": {"200": loaded} | refusals(*REFUSALS_OF_CHANGES, 500, 507),
-            }
+            },
         },
         "/models/{model_name}": {
             "parameters": [name],
@@ -150,6 +150,18 @@ def _of_many_models() -> dict[str, Any]:
         },
         "/models/{model_name}/invoke": {"post": _invocation("segmentBy", [name])},
     }
+
+
+def _pages() -> list[dict[str, Any]]:
+    """Which of the models are listed."""
+    limit = {"type": "integer", "minimum": 1, "maximum": 999_999_999, "default": 100}
+    token = {
+        "type": "string",
+        "pattern": "^[0-9]{1,9}$",
+        "description": "The nextPageToken of the page before.",
+    }
+    schemas = {"limit": limit, "next_page_token": token}
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def _asked() -> dict[str, Any]:

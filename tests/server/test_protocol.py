@@ -112,9 +112,16 @@ def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_d
     until(lambda: list(many_models.tmp.glob("unet-*/asleep-*")))
     gone = requests.delete(f"{many_models.url}/models/slow", timeout=PATIENCE)
     assert gone.status_code == 200
-    statuses = [request.result().status_code for request in waiting]
-    assert set(statuses) <= {404, 500}  # queued, and with a worker that was ended
-    assert 404 in statuses
+    answers = [request.result() for request in waiting]
+    assert 404 in {answer.status_code for answer in answers}
+    for answer in answers:
+        told, remedy = {
+            404: ("ModelNotFoundException", "; load it, and send it again"),  # queued
+            # with a worker that was ended
+            500: ("InternalServerException", "; send the request again"),
+        }[answer.status_code]
+        assert answer.json()["type"] == told
+        assert remedy in answer.json()["message"]
     # MMS itself would leave it for as long as the server runs
     until(lambda: not list(many_models.tmp.glob("unet-*/.mms.sock.*")))
 
@@ -170,6 +177,12 @@ def test_models_come_from_folders_and_run_no_code(many_models, model_dir, asked,
     assert answer.status_code == 400
     assert "; send " in answer.json()["message"]
     assert requests.get(f"{many_models.url}/models", timeout=PATIENCE).json()["models"] == []
+
+
+def test_an_image_for_no_model_is_told_where_to_go(many_models):
+    answer = many_models.invoke(b"hello", headers=TEXT)
+    assert answer.status_code == 400
+    assert "send images to /models/NAME/invoke" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"[" * 50_000])

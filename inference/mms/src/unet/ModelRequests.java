@@ -62,6 +62,33 @@ final class ModelRequests {
         return model;
     }
 
+    /**
+     * Refuses pages of the list of models that MMS would not give as they are asked for: of no
+     * models, it would give pages without an end.
+     *
+     * @param query of GET /models, as it came
+     * @throws Refusal 400 where a number is none, or is out of range
+     */
+    static void checkPage(String query) throws Refusal {
+        QueryStringDecoder decoder = new QueryStringDecoder(query, false);
+        for (String limit : decoder.parameters().getOrDefault("limit", List.of())) {
+            if (!limit.matches("[0-9]{1,9}") || Integer.parseInt(limit) == 0) {
+                throw Refusal.badRequest(
+                        "limit is %s; send a whole number from 1 to 999,999,999; of more than 100,"
+                                + " 100 models are listed",
+                        Text.quote(limit));
+            }
+        }
+        for (String token : decoder.parameters().getOrDefault("next_page_token", List.of())) {
+            if (!token.matches("[0-9]{1,9}")) {
+                throw Refusal.badRequest(
+                        "next_page_token is %s; send the nextPageToken of the page before, or none"
+                                + " for the first page",
+                        Text.quote(token));
+            }
+        }
+    }
+
     /** The name of the model that {@link #read} gives. */
     static String nameOf(JsonObject model) {
         return model.get(NAME).getAsString();

@@ -76,6 +76,30 @@ final class ModelRequestsTest {
     }
 
     @Test
+    void pagesThatCannotBeAreRefused() throws Refusal {
+        for (String limit : List.of("", "0", "00", "-1", "1.5", "ten", "٣", "2147483647")) {
+            Check.contains("; send a whole number from 1 to", checkPageRefused("limit=" + limit));
+        }
+        for (String token : List.of("", "-1", "a", "2147483647")) {
+            String message = checkPageRefused("limit=5&next_page_token=" + token);
+            Check.contains("; send the nextPageToken of the page before", message);
+        }
+        ModelRequests.checkPage("");
+        ModelRequests.checkPage("limit=1&next_page_token=0&other=a");
+        ModelRequests.checkPage("limit=1000&next_page_token=999999999");
+    }
+
+    private static String checkPageRefused(String query) {
+        try {
+            ModelRequests.checkPage(query);
+            throw new AssertionError(query);
+        } catch (Refusal refusal) {
+            Check.equal(400, refusal.status().code());
+            return refusal.getMessage();
+        }
+    }
+
+    @Test
     void otherParametersAreRefused() {
         for (String name :
                 List.of("handler", "runtime", "initial_workers", "synchronous", "batch_size")) {
