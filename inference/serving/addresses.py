@@ -86,7 +86,9 @@ def check_free(address: str | None, port: int | None) -> None:
 
 
 def _listen_on_port(host: str | None, port: int) -> None:
-    kind, *_, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    # of several addresses, Java takes one of IPv4
+    kind, *_, place = min(found, key=lambda each: each[0] != socket.AF_INET)
     with socket.socket(kind, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Java does
         probe.bind(place)

@@ -3,10 +3,11 @@
 RFC 9110 (Content-Encoding), RFC 1952 (gzip), RFC 7578 (multipart/form-data).
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import Message
+from urllib.parse import unquote
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
@@ -21,6 +22,7 @@ MAX_MEMBERS = 10_000  # of one gzip; tools for genomes write a member for each 6
 PART = 1 << 16  # bytes that are undone at once
 MAX_PARTS = 100  # of a form
 MAX_FIELD = 1 << 14  # bytes of a field that is no file
+EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=[^';]*'[^';]*'([^;]*)", re.IGNORECASE)
 NUMBERS = (media_types.JSON, "text/plain")  # of fields that are no files
 
 
@@ -174,9 +176,8 @@ def _filename(segment: MultipartSegment) -> str | None:
     """
     if segment.filename is not None:
         return segment.filename
-    message = Message()
-    message["Content-Disposition"] = segment.header("content-disposition") or ""
-    return message.get_filename()
+    extended = EXTENDED_FILENAME.search(segment.header("content-disposition") or "")
+    return unquote(extended[1]) if extended else None
 
 
 def _segments(body: bytes | bytearray, boundary: str) -> Iterator[tuple[MultipartSegment, bytes]]:
