@@ -56,11 +56,14 @@ final class ModelWatch {
 
     private void unload(Model model) {
         String name = model.getModelName();
-        if (models.getModels().get(name) == model) { // and no other one of this name
-            System.out.printf("Unloading %s: its process ended.%n", name);
-            models.unregisterModel(name);
+        try {
+            if (models.getModels().get(name) == model) { // and no other one of this name
+                System.out.printf("Unloading %s: its process ended.%n", name);
+                models.unregisterModel(name);
+            }
+        } finally {
+            changes.end(name, this);
         }
-        changes.end(name, this);
     }
 
     /** The numbers of the processes that are there, or are being started. */
