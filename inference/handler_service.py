@@ -137,6 +137,7 @@ class HandlerService(DefaultHandlerService):
         logging.getLogger().setLevel(settings.log_level)
         logs.name_variables()
         upstream.omit_metrics()
+        self._filename = settings.model_filename
         handler = UNetInferenceHandler(settings)
         super().__init__(transformer=UNetTransformer(handler, settings.metrics))
 
@@ -144,7 +145,8 @@ class HandlerService(DefaultHandlerService):
         """Load and warm up the model of ``context``'s ``model_dir``.
 
         Raises:
-            ModelError: in multi-model mode, ``code/requirements.txt`` cannot be installed.
+            ModelError: in multi-model mode, ``code/requirements.txt`` cannot be installed, or the
+                folder holds what is no model's.
             OutOfMemory: in multi-model mode, the model would not fit into the memory that is left.
             Exception: whatever went wrong, so that MMS does not take the model for loaded.
         """
@@ -155,13 +157,13 @@ class HandlerService(DefaultHandlerService):
             upstream.add_folder(Path(properties["model_dir"], "code"))
             self._load(context)
             return
-        artifacts.check_links(properties["model_dir"])
+        artifacts.check_files(properties["model_dir"])
         packages = requirements.install(properties["model_dir"])
         if packages:
             upstream.add_folder(packages)
         upstream.add_folder(Path(properties["model_dir"], "code"))
         with _one_at_a_time():  # so that the memory which another model is about to take is seen
-            artifacts.check_memory(properties["model_dir"])
+            artifacts.check_memory(properties["model_dir"], self._filename)
             self._load(context)
 
     def _load(self, context: Any) -> None:

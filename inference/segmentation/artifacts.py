@@ -11,8 +11,9 @@ Nothing is unpickled, and no code from an artifact runs: it becomes a graph, in 
 own (``networks/conversion``).
 """
 
+import contextlib
 import logging
-import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,7 +31,10 @@ from .spec import ModelSpec
 
 logger = logging.getLogger(__name__)
 
-MOST_FILES = 10_000  # of a model
+MOST_FILES = 10_000  # of a model, and folders
+MOST_FOLDERS = 50  # in each other
+# what forges lines of the log, and bytes that are no UTF-8, as Python reads them
+NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # more than was measured with 16 and 64 filters: what one more process takes, and what a model does
 # until it has answered its first image, per byte of its files
 RUNTIME_BYTES = 250 << 20
@@ -70,52 +74,79 @@ def prepare(model_dir: str | Path, filename: str | None = None) -> Path:
     return store.beside(path)
 
 
-def check_links(model_dir: str | Path) -> None:
+def check_files(model_dir: str | Path) -> None:
     """Refuse symbolic links that lead out of a model directory, and what is no model's at all.
 
     Raises:
-        ModelError: there is such a link, or there are too many files.
+        ModelError: there is such a link; there are too many files, or folders in folders; or a
+            name is no text.
     """
     whole = Path(model_dir).resolve()
-    count = 0
-    for folder, folders, files in os.walk(whole):
-        count += len(files)
-        if count > MOST_FILES:
+    for count, path in enumerate(_below(whole), 1):
+        name = path.relative_to(whole)
+        if count > MOST_FILES or len(name.parts) > MOST_FOLDERS:
             raise ModelError(
-                f"{model_dir} holds more than {MOST_FILES:,} files; it must be the directory of a "
-                "model; name that one"
+                f"{model_dir} holds more than {MOST_FILES:,} files and folders, or {MOST_FOLDERS} "
+                "folders in each other; it must be the directory of a model; name that one"
             )
-        for name in (*folders, *files):
-            path = Path(folder, name)
-            if path.is_symlink() and _leads_out(path, whole):
-                raise ModelError(
-                    f"{path.relative_to(whole)} is a symbolic link that leads out of the model's "
-                    "directory; an artifact brings its own files; put the file itself there"
-                )
+        if NO_TEXT.search(path.name):
+            raise ModelError(
+                f"a name in {model_dir} is {str(name)!a}; it must be in UTF-8, without "
+                "control characters; rename it"
+            )
+        if path.is_symlink() and _leads_out(path, whole):
+            raise ModelError(
+                f"{name} is a symbolic link that leads out of the model's directory, or nowhere; "
+                "an artifact brings its own files; put the file itself there"
+            )
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """All files and folders, those in folders included; os.walk would call itself for each."""
+    waiting = [folder]
+    while waiting:
+        with contextlib.suppress(OSError):  # whoever reads it says so
+            for path in waiting.pop().iterdir():
+                yield path
+                if path.is_dir() and not path.is_symlink():
+                    waiting.append(path)
 
 
 def _leads_out(link: Path, whole: Path) -> bool:
     try:
         return not link.resolve().is_relative_to(whole)
-    except OSError:  # it cannot be told where to
+    except (OSError, RuntimeError):  # it cannot be told where to; or it leads to itself
         return True
 
 
-def check_memory(model_dir: str | Path) -> None:
+def check_memory(model_dir: str | Path, filename: str | None = None) -> None:
     """Judge by the size of the files whether a model will fit, before anything is loaded.
+
+    Args:
+        filename: which of several artifacts is taken, as of ``load``.
 
     Raises:
         OutOfMemory: it would not.
     """
-    paths = [path for path in Path(model_dir).rglob("*") if path.is_file()]
-    artifact = [path for path in paths if path.parent.suffix != store.SUFFIX]  # less its graph
-    needed = RUNTIME_BYTES + LOADING_FACTOR * sum(path.stat().st_size for path in artifact)
+    size = sum(path.stat().st_size for path in _files_to_load(Path(model_dir), filename))
+    needed = RUNTIME_BYTES + LOADING_FACTOR * size
     left = machine.available_memory()
     if needed > left:
         raise OutOfMemory(
             f"the model in {model_dir} needs about {needed >> 20:,} MB of memory; "
             f"{left >> 20:,} MB are left; unload another one, or take a larger instance"
         )
+
+
+def _files_to_load(model_dir: Path, filename: str | None) -> list[Path]:
+    """The files of the artifact; all where code of the user's may load any of them."""
+    if (model_dir / CODE).is_dir():
+        paths = [path for path in model_dir.rglob("*") if path.is_file()]
+        return [path for path in paths if path.parent.suffix != store.SUFFIX]  # less its graph
+    try:
+        return [file for _, file in store.files_of(find(model_dir, filename))]
+    except (ModelError, OSError):  # whoever loads it says so
+        return []
 
 
 def find(model_dir: str | Path, filename: str | None = None) -> Path:
@@ -204,5 +235,7 @@ def _listing(directory: Path, candidates: list[Path]) -> str:
         return "models found: " + ", ".join(str(path.relative_to(directory)) for path in candidates)
     if not directory.is_dir():
         return "there is no such directory"
-    names = sorted(path.name for path in directory.iterdir())
+    names = sorted(
+        ascii(path.name) if NO_TEXT.search(path.name) else path.name for path in directory.iterdir()
+    )
     return "found: " + (", ".join(names[:20]) or "nothing")

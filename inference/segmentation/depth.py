@@ -97,7 +97,7 @@ def parse(text: str) -> RangeRule:
     parts = text.split(":")
     bounds = [bound for bound in map(_bound, parts) if bound is not None]
     if len(bounds) != len(parts) or len(bounds) > 2:
-        raise RequestError(f"range is {text!r}; {RULE}")
+        raise RequestError(f"range is {text!r}; {RULE}; values are from -3.4e38 to 3.4e38")
     black, white = bounds if len(bounds) == 2 else (Bound(0.0), bounds[0])
     if len(bounds) == 1 and white.percent:
         raise RequestError(f"range is {text!r}, one percentile; {RULE}")
@@ -159,8 +159,7 @@ def _parts(pixels: np.ndarray) -> Iterator[np.ndarray]:
 
     Of a view, such as one channel of an image, so many are copied together.
     """
-    parts = np.nditer(pixels, flags=["external_loop", "buffered"], buffersize=ROWS)
-    yield from parts
+    yield from np.nditer(pixels, flags=["external_loop", "buffered"], buffersize=ROWS)
 
 
 def of_type(dtype: np.dtype) -> Range | None:
@@ -204,7 +203,7 @@ def settle(pixels: np.ndarray, told: Range | None) -> Settled:
         raise RequestError(
             f"image has samples of {_type(pixels.dtype)}, from {shown(low)} to {shown(high)}, and "
             "nothing tells which of them are black and white; say it with "
-            f"range={shown(min(low, low - low))}:{shown(high)}, in these values"
+            f"{_that_holds(low, high)}, in these values"
         )
     if pixels.dtype.kind == "f":
         check_finite(low, high)
@@ -235,9 +234,8 @@ def of_numbers(numbers: np.ndarray) -> Settled:
     if low < 0 or high > EIGHT_BITS.white:
         raise RequestError(
             f"values go from {shown(low)} to {shown(high)}; intensities in text are 0–255; say "
-            "which values are black and white with "
-            f"range={shown(min(low, low - low))}:{shown(high)}, or send 16-bit images as PNG, TIFF "
-            "or NPY"
+            f"which values are black and white with {_that_holds(low, high)}, or send 16-bit "
+            "images as PNG, TIFF or NPY"
         )
     if numbers.dtype.kind != "f" or high > 1 or (numbers == np.rint(numbers)).all():
         return Settled(EIGHT_BITS)
@@ -268,7 +266,7 @@ def _is_rounded(low: Any, high: Any, found: Range) -> bool:
         raise RequestError(
             f"values go from {shown(low)} to {shown(high)}; float intensities are "
             f"{lowest:g}–{found.highest:g}; divide by the largest possible value, or say which "
-            f"values are black and white with range={shown(min(low, low - low))}:{shown(high)}"
+            f"values are black and white with {_that_holds(low, high)}"
         )
     return bool(low < lowest or high > found.highest)
 
@@ -283,10 +281,16 @@ def check_finite(low: Any, high: Any) -> None:
     """Refuse what no range can place."""
     if not (np.isfinite(low) and np.isfinite(high)):
         raise RequestError(
-            f"values go from {low:g} to {high:g}: there is NaN or infinity among them, "
-            "or a number beyond 32 bits, which is no intensity; replace it, for example with "
-            "numpy.nan_to_num"
+            f"values go from {low:g} to {high:g}: there is NaN or infinity among them, or a "
+            "number beyond 32 bits, which is no intensity; replace it, as with numpy.nan_to_num"
         )
+
+
+def _that_holds(low: Any, high: Any) -> str:
+    """A range, as a request names it, in which all values are; black is 0 unless some are below."""
+    black = min(low, low - low)
+    white = high if can_scale(float(black), float(high)) else 0 if high <= -1 else 1
+    return f"range={shown(black)}:{shown(white)}"
 
 
 def shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from segmentation import machine
 from serving import addresses, contract, foreign, upstream
 from serving.facts import Facts
-from serving.settings import MEGABYTE, MODEL_DIR, Settings
+from serving.settings import DIGITS, MEGABYTE, MODEL_DIR, Settings, stripped
 
 # OpenVINO is told by the server; TensorFlow knows nothing of cgroups' quotas, nor reads the first,
 # which other libraries do
@@ -56,7 +56,7 @@ def plan(settings: Settings, environment: Mapping[str, str], facts: Facts) -> La
         environment: of the supervisor; an empty variable counts as not set.
         facts: of the machine and the installation.
     """
-    variables = {name: value for name, value in environment.items() if value}
+    variables = stripped(environment)
     foreign.refuse(variables)
     model_dir = model_folder(settings, variables)
     multi_model = settings.multi_model
@@ -126,7 +126,7 @@ def _defaults(settings: Settings, variables: Mapping[str, str], facts: Facts) ->
     beside = machine.share_of_cpus(facts.cpus, settings.workers, alone)
     defaults = dict.fromkeys(THREADS, wanted or str(beside))
     defaults |= {
-        "UNET_THREADS": wanted if wanted.isdigit() else str(alone),
+        "UNET_THREADS": wanted if DIGITS.fullmatch(wanted) else str(alone),
         "SAGEMAKER_MODEL_SERVER_WORKERS": str(settings.workers),
         "UNET_CACHE_DIR": str(facts.run / "graphs"),
         "SAGEMAKER_MAX_PAYLOAD_IN_MB": str(settings.max_payload_mb),

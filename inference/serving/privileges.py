@@ -150,9 +150,15 @@ def hand_over(folder: Path, who: Account) -> None:
 def all_in(folder: Path) -> Iterator[Path]:
     """A folder, and all in it that this process finds, but what is hidden; or a file."""
     yield folder
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (Path(parent, name) for name in (*folders, *files) if name[0] != ".")
+    waiting = [folder]
+    while waiting:  # os.walk would call itself for each folder in a folder
+        with contextlib.suppress(OSError):
+            for path in waiting.pop().iterdir():
+                if path.name.startswith("."):
+                    continue
+                yield path
+                if path.is_dir() and not path.is_symlink():
+                    waiting.append(path)
 
 
 def keeps_capability() -> bool:

@@ -17,6 +17,7 @@ from serving.contract import GONE, LOAD_ERRORS, PROGRESS
 
 MEGABYTE = 1024 * 1024  # the unit of SageMaker's payload limits
 MODEL_DIR = "UNET_MODEL_DIR"  # a folder with a model; ``launch.plan`` reads it
+DIGITS = re.compile("[0-9]{1,18}")  # which Java reads, too: Python takes those of other scripts
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Kind:
 
 def _whole_number(minimum: int, maximum: int | None = None) -> Kind:
     def parse(text: str) -> int:
+        if not DIGITS.fullmatch(text):
+            raise ValueError
         value = int(text)
         if value < minimum or (maximum is not None and value > maximum):
             raise ValueError
@@ -149,7 +152,9 @@ class Settings:
     log_level: int = _variable("SAGEMAKER_CONTAINER_LOG_LEVEL", LOG_LEVEL, logging.INFO)
     # of which Java holds a body in one array; headers come with an answer
     max_payload_mb: int = _variable("SAGEMAKER_MAX_PAYLOAD_IN_MB", _whole_number(1, 2046), 100)
-    workers: int | None = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1))
+    workers: int | None = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1, 1000))
+    # of requests that wait; MMS reads it itself
+    queue: int | None = _variable("MMS_JOB_QUEUE_SIZE", _whole_number(1, 1_000_000))
     multi_model: bool = _variable("SAGEMAKER_MULTI_MODEL", ANSWER, False)
     port: int | None = _variable("SAGEMAKER_BIND_TO_PORT", _whole_number(1, 65535))
     address: str | None = _variable("MMS_INFERENCE_ADDRESS", TEXT)
@@ -176,6 +181,15 @@ class Settings:
             if text:
                 values[setting.name] = _parse(variable, text)
         return cls(**values)
+
+
+def stripped(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables that are set, the settings among them as they are read: without blanks."""
+    settings = set(_NAMES.values())
+    texts = {
+        name: value.strip() if name in settings else value for name, value in environment.items()
+    }
+    return {name: text for name, text in texts.items() if text}
 
 
 def named(message: str) -> str:

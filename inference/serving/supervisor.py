@@ -25,13 +25,13 @@ from typing import NoReturn
 import psutil
 
 from segmentation.machine import available_cpus, available_memory, shows_gpu
-from serving import contract, environment, load_errors, privileges, upstream
+from serving import addresses, contract, environment, load_errors, privileges, upstream
 from serving.errors import ServerFailed
 from serving.facts import Facts
 from serving.launch import Launch, argument_file, model_folder, plan
 from serving.restarts import MOST, SECONDS, Restarts, in_words
 from serving.settings import Settings
-from serving.temporary import run_folder
+from serving.temporary import check_cache, run_folder
 
 ENDING = {signal.SIGTERM, signal.SIGINT}
 WATCHED = ENDING | {signal.SIGCHLD}
@@ -59,6 +59,9 @@ def serve(inference: Path, variables: Mapping[str, str]) -> None:
     settings = Settings.from_environment(variables)
     _check_java(inference, variables)
     privileges.give_up(settings, inference, model_folder(settings, variables))
+    if settings.cache_dir:
+        check_cache(settings.cache_dir)
+    addresses.check_free(settings.address, settings.port)
     # orphans become our children, so that we find and reap them
     privileges.prctl(PR_SET_CHILD_SUBREAPER, 1)
     with run_folder() as run:
@@ -150,8 +153,10 @@ class Server:
             death = None if fault else self._death()
             if told or death:
                 self._await_java(KILL_SECONDS)  # MMS notices, too, and tells its clients
+                # not what a worker says that is killed
+                reason = told or self._load_error() or death
                 self.kill()  # so that the reason is the last line
-                raise ServerFailed(told or self._load_error() or death)
+                raise ServerFailed(reason)
             if fault and not restarts.another():
                 self.kill()
                 raise ServerFailed(f"{fault}; {TOO_OFTEN}")

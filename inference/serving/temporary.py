@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from segmentation.errors import SettingsError
 from serving.errors import ServerFailed
 
 SHARED_MEMORY = Path("/dev/shm")  # in memory, and there in containers whose files are read-only
@@ -66,3 +67,22 @@ def _check_room(folder: Path) -> None:
             f"{folder.parent} has {left // 1024} kB left, and the server needs "
             f"{LEAST_BYTES // 1024} kB at least; make room there, or name another folder in TMPDIR"
         )
+
+
+def check_cache(folder: str) -> None:
+    """Refuse a folder that looks as if files could be made in it, such as /proc.
+
+    One that does not is not used, as a worker's log says.
+
+    Raises:
+        SettingsError: it is such a folder.
+    """
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        return
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as exc:
+        raise SettingsError(
+            f"UNET_CACHE_DIR is {folder!r}; it must be a folder in which files can be made "
+            f"({exc.strerror}); name another one, or leave it out"
+        ) from exc

@@ -29,6 +29,7 @@ LONGEST_NAME = 200  # characters of a model's name, as ModelRequests.java has it
 
 # of Java, before a worker sees a request: each is a kind of Refusal.java
 REFUSALS = (400, 403, 404, 405, 408, 413, 417, 431, 503)
+REFUSALS_OF_CHANGES = (*REFUSALS, 409)  # of models: loading and unloading
 # what may become of a request in a worker
 OF_REQUESTS = (
     errors.RequestError,
@@ -122,11 +123,11 @@ def _of_many_models() -> dict[str, Any]:
         for name in ("describeModel", "unloadModel")
     }
     loaded = in_json("It is loaded.", status) | {"links": links}
+    listed = _get("listModels", "Which models are loaded", {"200": in_json("A page.", listing)})
+    listed["get"]["parameters"] = _pages()
     return {
-        "/models": _get(
-            "listModels", "Which models are loaded", {"200": in_json("A page.", listing)}
-        )
-        | {
+        "/models": {
+            **listed,
             "post": {
                 "operationId": "loadModel",
                 "summary": "Load a model",
@@ -134,8 +135,8 @@ def _of_many_models() -> dict[str, Any]:
                     "required": True,
                     "content": {media_types.JSON: {"schema": _asked()}},
                 },
-                "responses": {"200": loaded} | refusals(*REFUSALS, 409, 500, 507),
-            }
+                "responses": {"200": loaded} | refusals(*REFUSALS_OF_CHANGES, 500, 507),
+            },
         },
         "/models/{model_name}": {
             "parameters": [name],
@@ -143,11 +144,24 @@ def _of_many_models() -> dict[str, Any]:
             "delete": {
                 "operationId": "unloadModel",
                 "summary": "Unload a model, and free its memory",
-                "responses": {"200": in_json("It is gone.", status)} | refusals(*REFUSALS, 500),
+                "responses": {"200": in_json("It is gone.", status)}
+                | refusals(*REFUSALS_OF_CHANGES, 500),
             },
         },
         "/models/{model_name}/invoke": {"post": _invocation("segmentBy", [name])},
     }
+
+
+def _pages() -> list[dict[str, Any]]:
+    """Which of the models are listed."""
+    limit = {"type": "integer", "minimum": 1, "maximum": 999_999_999, "default": 100}
+    token = {
+        "type": "string",
+        "pattern": "^[0-9]{1,9}$",
+        "description": "The nextPageToken of the page before.",
+    }
+    schemas = {"limit": limit, "next_page_token": token}
+    return [{"name": name, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def _asked() -> dict[str, Any]:

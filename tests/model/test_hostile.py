@@ -4,6 +4,7 @@ import contextlib
 import functools
 import io
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -16,9 +17,10 @@ import psutil
 import pytest
 
 from segmentation import artifacts, machine
-from segmentation.errors import ModelError
+from segmentation.errors import ModelError, OutOfMemory
 from segmentation.networks.conversion import keras_files, load, sandbox
 from support import bad_artifacts, tiny_models
+from support.deep_folders import deep_in
 from support.serving import until
 
 # Keras warns who saves or loads such models
@@ -249,18 +251,56 @@ def test_symbolic_links_out_of_the_model_directory_are_refused(name, tmp_path):
     link.parent.mkdir(parents=True)
     link.symlink_to(tmp_path / "secret")
     with pytest.raises(ModelError, match=rf"{name} is a symbolic link.*; put the file itself"):
-        artifacts.check_links(tmp_path / "model")
+        artifacts.check_files(tmp_path / "model")
 
 
 def test_a_directory_of_more_files_than_a_model_has_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(artifacts, "MOST_FILES", 2)
     for number in range(3):
         (tmp_path / f"{number}").touch()
-    with pytest.raises(ModelError, match="more than 2 files; it must be the directory of a model"):
-        artifacts.check_links(tmp_path)
+    with pytest.raises(ModelError, match=r"more than 2 files and .*; it must be the directory"):
+        artifacts.check_files(tmp_path)
+
+
+@pytest.mark.parametrize("circle", [["a"], ["b", "a"]])
+def test_symbolic_links_in_a_circle_are_refused(circle, tmp_path):
+    for name, target in zip(circle, [*circle[1:], circle[0]], strict=True):
+        (tmp_path / name).symlink_to(target)
+    with pytest.raises(ModelError, match=r"is a symbolic link that leads .* or nowhere; an"):
+        artifacts.check_files(tmp_path)
+
+
+def test_folders_deep_in_each_other_are_refused(tmp_path):
+    with (
+        deep_in(tmp_path),
+        pytest.raises(ModelError, match="or 50 folders in each other; it must be the dir"),
+    ):
+        artifacts.check_files(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"gr\xf6\xdfe", b"a\n{}", b"\x1b[31m"])
+def test_names_that_are_no_text_are_refused(name, tmp_path):
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name)).touch()
+    with pytest.raises(ModelError, match="must be in UTF-8, without control") as refusal:
+        artifacts.check_files(tmp_path)
+    assert ascii(os.fsdecode(name)) in str(refusal.value)
+    with pytest.raises(ModelError) as none:
+        artifacts.find(tmp_path)
+    assert str(none.value).endswith(f"found: {os.fsdecode(name)!a}")
+
+
+def test_what_is_not_loaded_needs_no_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(machine, "available_memory", lambda: 300 << 20)
+    (tmp_path / "model.keras").write_bytes(bytes(1000))
+    (tmp_path / "README.md").touch()
+    os.truncate(tmp_path / "README.md", 500 << 30)
+    artifacts.check_memory(tmp_path)
+    (tmp_path / "code").mkdir()  # which may load it
+    with pytest.raises(OutOfMemory, match="MB are left; unload another one"):
+        artifacts.check_memory(tmp_path)
 
 
 def test_symbolic_links_in_the_model_directory_are_followed(tmp_path):
     (tmp_path / "1").mkdir()
     (tmp_path / "latest").symlink_to("1")
-    artifacts.check_links(tmp_path)
+    artifacts.check_files(tmp_path)

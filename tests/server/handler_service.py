@@ -1,10 +1,11 @@
 """Stands in for the real handler where only the server's life is tested: no model, no delay.
 
 The body of a request tells what to do. Files in the model folder tell of loading: it ``wait``s, but
-``let-one-through``; ``fail`` is why it fails.
+``let-one-through``; ``fail`` is why it fails; it ``convert``s in a process of its own.
 """
 
 import os
+import subprocess
 import time
 from pathlib import Path
 
@@ -38,9 +39,15 @@ def _load(context):
         time.sleep(0.01)
     reason = model_dir / "fail"
     if reason.exists():
-        error = {"code": 507, "type": "InsufficientStorage", "message": reason.read_text()}
-        load_errors.write(context.model_name, error)
-        raise RuntimeError(reason.read_text())
+        _fail(context, reason.read_text())
+    if (model_dir / "convert").exists() and subprocess.run(["sleep", "600"]).returncode:
+        _fail(context, "the process that converts it was ended")
+
+
+def _fail(context, reason):
+    error = {"code": 507, "type": "InsufficientStorage", "message": reason}
+    load_errors.write(context.model_name, error)
+    raise RuntimeError(reason)
 
 
 def _takes(path):

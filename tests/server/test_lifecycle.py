@@ -313,7 +313,21 @@ def test_a_port_that_is_taken(start, model_dir):
         )
         with second as server:
             assert server.wait() == 1
-            assert f"Cannot listen on {first.url}" in server.log()
+            line = last_line(server)
+            assert line.startswith(f"error: cannot listen on {first.url}: Address already in use; ")
+            assert "in MMS_INFERENCE_ADDRESS and SAGEMAKER_BIND_TO_PORT" in line
+            assert not list(server.tmp.iterdir())
+
+
+def test_a_port_that_is_taken_while_the_server_starts_is_no_fault_of_the_model(start, model_dir):
+    (model_dir / "convert").touch()
+    with start(model_dir, ready=False) as server, socket.socket() as other:
+        until(lambda: list(server.tmp.glob("unet-*")))
+        other.bind(("127.0.0.1", server.port))
+        other.listen()
+        assert server.wait() == 1
+        assert f"Cannot listen on {server.url}" in server.log()
+        assert "the model server ended by itself" in last_line(server)
 
 
 def test_a_wrong_setting(start, model_dir):

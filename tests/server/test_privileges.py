@@ -9,6 +9,7 @@ import pytest
 
 from segmentation.errors import SettingsError
 from serving import privileges
+from support.deep_folders import LEVELS, deep_in
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="nobody else can give it up")
 
@@ -105,3 +106,8 @@ def test_a_folder_is_handed_over(tmp_path, nobody):
     (cache / "graph").mkdir()
     privileges.hand_over(cache, nobody)
     assert [path.stat().st_uid for path in (cache, shared)] == [nobody.user, 0]
+
+
+def test_deep_folders_are_looked_through_as_far_as_paths_go(tmp_path):
+    with deep_in(tmp_path):
+        assert sum(1 for _ in privileges.all_in(tmp_path)) == LEVELS + 1

@@ -1,5 +1,7 @@
 """What the server answers beside images: real HTTP, a stand-in for the handler."""
 
+import time
+
 import pytest
 import requests
 
@@ -110,11 +112,46 @@ def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_d
     until(lambda: list(many_models.tmp.glob("unet-*/asleep-*")))
     gone = requests.delete(f"{many_models.url}/models/slow", timeout=PATIENCE)
     assert gone.status_code == 200
-    statuses = [request.result().status_code for request in waiting]
-    assert set(statuses) <= {404, 500}  # queued, and with a worker that was ended
-    assert 404 in statuses
+    answers = [request.result() for request in waiting]
+    assert 404 in {answer.status_code for answer in answers}
+    for answer in answers:
+        told, remedy = {
+            404: ("ModelNotFoundException", "; load it, and send it again"),  # queued
+            # with a worker that was ended
+            500: ("InternalServerException", "; send the request again"),
+        }[answer.status_code]
+        assert answer.json()["type"] == told
+        assert remedy in answer.json()["message"]
     # MMS itself would leave it for as long as the server runs
     until(lambda: not list(many_models.tmp.glob("unet-*/.mms.sock.*")))
+
+
+@pytest.mark.parametrize("seconds", [0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
+def test_loads_and_unloads_that_meet_are_all_answered(many_models, model_dir, threads, seconds):
+    model = {"model_name": "meeting", "url": str(model_dir)}
+    path = "/models/meeting"
+
+    def ask(method, path, **options):
+        # a limit of its own: MMS would leave it for ever
+        answer = requests.request(method, many_models.url + path, timeout=30, **options)
+        return answer.status_code
+
+    for _ in range(3):
+        first = threads.submit(ask, "POST", "/models", json=model)
+        time.sleep(seconds)
+        others = [
+            threads.submit(ask, "DELETE", path),
+            threads.submit(ask, "POST", "/models", json=model),
+            threads.submit(ask, "DELETE", path),
+            threads.submit(ask, "POST", "/models", json=model),
+            threads.submit(ask, "POST", f"{path}/invoke", data=b"hello", headers=TEXT),
+        ]
+        statuses = {future.result() for future in (first, *others)}
+        assert statuses <= {200, 404, 409, 500, 503}
+        assert ask("DELETE", path) in (200, 404)
+    assert ask("POST", "/models", json=model) == 200
+    assert ask("POST", f"{path}/invoke", data=b"hello", headers=TEXT) == 200
+    assert ask("DELETE", path) == 200
 
 
 @pytest.mark.parametrize(
@@ -122,6 +159,7 @@ def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_d
     [
         {"url": "http://127.0.0.1:1/a.mar"},
         {"url": "a"},
+        {"url": "/dev/zero"},
         {"handler": "os:system"},
         {"runtime": "python2"},
         {"initial_workers": "1000"},
@@ -139,6 +177,12 @@ def test_models_come_from_folders_and_run_no_code(many_models, model_dir, asked,
     assert answer.status_code == 400
     assert "; send " in answer.json()["message"]
     assert requests.get(f"{many_models.url}/models", timeout=PATIENCE).json()["models"] == []
+
+
+def test_an_image_for_no_model_is_told_where_to_go(many_models):
+    answer = many_models.invoke(b"hello", headers=TEXT)
+    assert answer.status_code == 400
+    assert "send images to /models/NAME/invoke" in answer.json()["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"null", b"[]", b"{", b"[" * 50_000])

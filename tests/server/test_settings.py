@@ -59,6 +59,11 @@ def test_high_ports_names_that_are_not_ascii_and_slow_loads(entrypoint, tmp_path
         ("SAGEMAKER_MULTI_MODEL", "maybe"),
         ("MMS_MAX_REQUEST_SIZE", "1"),
         ("MMS_INFERENCE_ADDRESS", "localhost"),
+        ("MMS_JOB_QUEUE_SIZE", "0"),
+        pytest.param(
+            *("UNET_CACHE_DIR", "/proc"),
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="others know that they cannot"),
+        ),
     ],
 )
 def test_what_cannot_be_is_named_in_the_last_line(name, value, tmp_path):

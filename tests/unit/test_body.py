@@ -113,6 +113,7 @@ def test_a_body_that_is_empty_once_its_coding_is_undone():
         A_FILE,
         part(PNG_BODY, 'name="file"; filename="x"', "application/octet-stream"),
         part(PNG_BODY, 'name="file"; filename="x"'),
+        part(PNG_BODY, "name=\"file\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.png"),
         part(PNG_BODY, 'name="file"', PNG),
         part(PNG_BODY, 'name="file"; filename="x"', "application/x-unheard-of"),
         part(b"", 'name="other"; filename=""', "application/octet-stream") + A_FILE,
@@ -151,6 +152,7 @@ BAD_FORMS = {
     "nothing": (form(), FORM, "holds nothing, and no file"),
     "a field twice": (form(part(b"1", 'name="a"') * 2, A_FILE), FORM, "field 'a' twice"),
     "an image in a field": (form(part(bytes(99_999), 'name="a"')), FORM, "99,999 bytes"),
+    "bytes without a name": (form(part(b"\xff", "")), FORM, r"curl -F file=@FILE$"),
     "a field of bytes": (form(part(b"\xff", 'name="a"')), FORM, "field 'a' .* is not UTF-8"),
     "an empty file": (form(part(b"", 'name="a"; filename="x"')), FORM, "file 'x' .* is empty"),
     "empty": (b"", FORM, "body is empty"),
@@ -167,6 +169,12 @@ BAD_FORMS = {
 def test_bad_forms(body, content_type, message):
     with pytest.raises(RequestError, match=message):
         images_of(body, content_type)
+
+
+def test_a_name_that_is_not_in_ascii_is_read():
+    disposition = "name=\"file\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.pdf"
+    with pytest.raises(UnsupportedMediaType, match=r"file is 'größe\.pdf'"):
+        images_of(form(part(b"%PDF", disposition, "text/pdf")), FORM)
 
 
 def test_a_file_that_is_none_is_called_by_its_name():

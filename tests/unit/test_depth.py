@@ -1,5 +1,7 @@
 """Which stored values are black and white."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -194,3 +196,24 @@ def test_numbers_in_a_text_that_are_larger():
     with pytest.raises(RequestError, match=r"0 to 4095; .*range=0:4095"):
         Images(array, text=True).with_range()
     assert intensities(array, "4095", text=True).max() == 1
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(np.float32(value) for value in (-1, -0.5, -7, 2.5, 300, 3e38, -3e38)),
+        *(np.int32(value) for value in (0, -1, -7, 300)),
+    ],
+)
+def test_the_range_that_is_advised_is_taken(value):
+    pixels = np.full((2, 2), value)
+    with pytest.raises(RequestError) as refusal:
+        depth.settle(pixels, None)
+    advised = re.search(r"range=([^ ,]+)", str(refusal.value))[1]
+    found = depth.parse(advised).of(pixels)
+    assert found.black <= value <= found.white
+
+
+def test_the_range_that_is_advised_of_numbers_in_a_text_is_taken():
+    with pytest.raises(RequestError, match=r"are black and white with range=-1:0, or send"):
+        depth.of_numbers(np.full((2, 2), -1))

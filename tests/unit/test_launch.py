@@ -33,7 +33,9 @@ def launch(**environment):
         ({"SAGEMAKER_MODEL_SERVER_WORKERS": "1"}, "8", "8"),
         ({"SAGEMAKER_MODEL_SERVER_WORKERS": "3"}, "8", "2"),
         ({"SAGEMAKER_MODEL_SERVER_WORKERS": "10"}, "8", "1"),
+        ({"SAGEMAKER_MODEL_SERVER_WORKERS": " 1 "}, "8", "8"),
         ({"OMP_NUM_THREADS": "5"}, "5", "5"),
+        ({"OMP_NUM_THREADS": "٣"}, "8", "٣"),
         ({"OMP_NUM_THREADS": ""}, "8", "4"),
         ({"UNET_THREADS": "3"}, "3", "3"),
         ({"OMP_NUM_THREADS": "5", "UNET_THREADS": "4"}, "4", "4"),
@@ -90,6 +92,14 @@ def test_empty_variables_count_as_not_set():
 
 def test_a_request_may_take_ten_minutes():
     assert launch().environment["SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"] == "600"
+
+
+def test_blanks_around_settings_reach_nobody():
+    given = {"SAGEMAKER_MODEL_SERVER_WORKERS": " 1 ", "MMS_JOB_QUEUE_SIZE": " ", "OTHER": " a "}
+    variables = launch(**given).environment
+    assert variables["SAGEMAKER_MODEL_SERVER_WORKERS"] == "1"
+    assert "MMS_JOB_QUEUE_SIZE" not in variables
+    assert variables["OTHER"] == " a "
 
 
 def test_the_timeout_in_minutes_is_honoured():

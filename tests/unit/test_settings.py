@@ -78,6 +78,12 @@ def test_log_levels(text, level):
             "a whole number from 1 to 10000000",
         ),
         ("SAGEMAKER_STARTUP_TIMEOUT", "0", "a whole number of at least 1"),
+        ("SAGEMAKER_STARTUP_TIMEOUT", "9" * 5000, "a whole number of at least 1"),
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "٣", "a whole number from 1 to 1000"),
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "1_0", "a whole number from 1 to 1000"),
+        ("SAGEMAKER_MODEL_SERVER_WORKERS", "100000", "a whole number from 1 to 1000"),
+        ("MMS_JOB_QUEUE_SIZE", "0", "a whole number from 1 to 1000000"),
+        ("MMS_JOB_QUEUE_SIZE", "99999999999", "a whole number from 1 to 1000000"),
     ],
 )
 def test_impossible_values_are_refused(name, value, expected):

@@ -3,9 +3,11 @@
 RFC 9110 (Content-Encoding), RFC 1952 (gzip), RFC 7578 (multipart/form-data).
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from urllib.parse import unquote
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser
 
@@ -20,6 +22,7 @@ MAX_MEMBERS = 10_000  # of one gzip; tools for genomes write a member for each 6
 PART = 1 << 16  # bytes that are undone at once
 MAX_PARTS = 100  # of a form
 MAX_FIELD = 1 << 14  # bytes of a field that is no file
+EXTENDED_FILENAME = re.compile(r";\s*filename\*\s*=[^';]*'[^';]*'([^;]*)", re.IGNORECASE)
 NUMBERS = (media_types.JSON, "text/plain")  # of fields that are no files
 
 
@@ -147,7 +150,7 @@ def _of_form(body: bytes | bytearray, boundary: str) -> Body:
     for segment, data in _segments(body, boundary):
         if _is_file(segment):
             files.append((segment, data))
-        elif segment.filename != "" or data:  # a browser sends a file that nobody chose so
+        elif _filename(segment) != "" or data:  # a browser sends a file that nobody chose so
             name = segment.name or ""
             if name in fields:
                 raise RequestError(f"form has the field {name!r} twice; send it once")
@@ -159,11 +162,22 @@ def _of_form(body: bytes | bytearray, boundary: str) -> Body:
         raise RequestError(
             f"file {_called(segment)!r} of the form is empty; it must hold an image; choose another"
         )
-    return Body(data, segment.header("content-type"), fields, segment.filename or "")
+    return Body(data, segment.header("content-type"), fields, _filename(segment) or "")
 
 
 def _called(segment: MultipartSegment) -> str:
-    return segment.filename or segment.name or ""
+    return _filename(segment) or segment.name or ""
+
+
+def _filename(segment: MultipartSegment) -> str | None:
+    """Of a file, empty where none was chosen; None of a field.
+
+    Older versions of urllib3 write one that is not in ASCII as RFC 5987 does: filename*=UTF-8''…
+    """
+    if segment.filename is not None:
+        return segment.filename
+    extended = EXTENDED_FILENAME.search(segment.header("content-disposition") or "")
+    return unquote(extended[1]) if extended else None
 
 
 def _segments(body: bytes | bytearray, boundary: str) -> Iterator[tuple[MultipartSegment, bytes]]:
@@ -191,25 +205,24 @@ def _segments(body: bytes | bytearray, boundary: str) -> Iterator[tuple[Multipar
 
 
 def _is_file(segment: MultipartSegment) -> bool:
-    if segment.filename is not None:
-        return segment.filename != ""
+    filename = _filename(segment)
+    if filename is not None:
+        return filename != ""
     kind = media_types.parse(segment.header("content-type") or "")[0]
     return bool(kind) and kind not in NUMBERS
 
 
 def _text(name: str, data: bytes) -> str:
+    rule = (
+        "fields are options, and a file has a filename; send it with "
+        f"curl -F {name or 'file'}=@FILE"
+    )
     if len(data) > MAX_FIELD:
-        raise RequestError(
-            f"field {name!r} of the form has {len(data):,} bytes; fields are options, and a file "
-            f"has a filename; send it with curl -F {name}=@FILE"
-        )
+        raise RequestError(f"field {name!r} of the form has {len(data):,} bytes; {rule}")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise RequestError(
-            f"field {name!r} of the form is not UTF-8; fields are options, and a file has a "
-            f"filename; send it with curl -F {name}=@FILE"
-        ) from exc
+        raise RequestError(f"field {name!r} of the form is not UTF-8; {rule}") from exc
 
 
 def _not_one(files: list[str], fields: list[str]) -> RequestError:

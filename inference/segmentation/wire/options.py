@@ -26,6 +26,7 @@ MISSPELT = 0.8  # of difflib's similarity
 SHORTEST = 3  # letters of a key that was cut short
 LONGEST = 200  # characters of a key or a value
 SHOWN = 50  # of them in messages
+MOST_DIGITS = 9  # of a whole number
 NUMBER = re.compile(r"[+-]?[\d.]+%?")  # goes on with the value before it
 
 
@@ -181,8 +182,8 @@ def _channels(text: str, key: str = "channels") -> tuple[int, ...]:
     numbers = [number.strip() for number in text.split(",")]
     if not all(map(_is_whole, numbers)):
         raise RequestError(
-            f"{key} is {text!r}; channels are whole numbers, counted from 0: channel=2, or "
-            "channels=0,2"
+            f"{key} is {text!r}; channels are whole numbers, counted from 0, of at most "
+            f"{MOST_DIGITS} digits: channel=2, or channels=0,2"
         )
     if len(numbers) > MAX_CHANNELS:
         raise RequestError(f"{key} names {len(numbers)} channels; at most {MAX_CHANNELS} are taken")
@@ -192,13 +193,14 @@ def _channels(text: str, key: str = "channels") -> tuple[int, ...]:
 def _minimum(text: str) -> int:
     if not _is_whole(text):
         raise RequestError(
-            f"minimum is {text!r}; it is the least pixels of a component, a whole number"
+            f"minimum is {text!r}; it is the least pixels of a component, a whole number of at "
+            f"most {MOST_DIGITS} digits: minimum=20"
         )
     return int(text)
 
 
 def _is_whole(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 10
+    return text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {

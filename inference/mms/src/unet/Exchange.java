@@ -130,6 +130,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         } else {
             FullHttpRequest request =
                     Rewriting.whole(head, body.complete(), pending, shared.models);
+            shared.changes.begin(pending);
             arriving = null;
             handedOn = true;
             shared.unloaded.look();
@@ -214,9 +215,11 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         body.release();
         body = noBody();
         handedOn = false;
+        shared.changes.end(pending, response.status());
         FullHttpResponse known = shared.waiting.explain(id, response);
         id = null;
-        FullHttpResponse answer = withMemory(shared.reasons.explain(pending, known));
+        FullHttpResponse whole = MmsErrors.complete(shared.reasons.explain(pending, known));
+        FullHttpResponse answer = withMemory(whole);
         ErrorDetails.addTo(answer);
         shared.origins.addTo(answer, pending.origin());
         shared.log.write(pending, answer);
@@ -266,6 +269,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
 
     /** Nobody waits for what MMS was handed. */
     private void dropRequest() {
+        shared.changes.leave(pending);
         if (id != null && pending.route() == Route.INVOKE && shared.waiting.leave(id)) {
             shared.log.writeGone(pending, id);
         }

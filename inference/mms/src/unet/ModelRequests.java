@@ -4,9 +4,14 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
 import io.netty.handler.codec.http.QueryStringDecoder;
+import java.io.IOException;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.nio.file.Paths;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -37,7 +42,7 @@ final class ModelRequests {
      *
      * @param query of the request, as it came
      * @param body of the request; empty where its media type is not that of JSON
-     * @throws Refusal 400 where anything else is asked for
+     * @throws Refusal 400 where anything else is asked for, 404 where no folder is at the url
      */
     JsonObject read(String query, Optional<String> body) throws Refusal {
         Target.checkEscapes(query);
@@ -55,6 +60,33 @@ final class ModelRequests {
         model.addProperty(URL, path(text(asked, URL)));
         handler.ifPresent(ours -> model.addProperty("handler", ours));
         return model;
+    }
+
+    /**
+     * Refuses pages of the list of models that MMS would not give as they are asked for: of no
+     * models, it would give pages without an end.
+     *
+     * @param query of GET /models, as it came
+     * @throws Refusal 400 where a number is none, or is out of range
+     */
+    static void checkPage(String query) throws Refusal {
+        QueryStringDecoder decoder = new QueryStringDecoder(query, false);
+        for (String limit : decoder.parameters().getOrDefault("limit", List.of())) {
+            if (!limit.matches("[0-9]{1,9}") || Integer.parseInt(limit) == 0) {
+                throw Refusal.badRequest(
+                        "limit is %s; send a whole number from 1 to 999,999,999; of more than 100,"
+                                + " 100 models are listed",
+                        Text.quote(limit));
+            }
+        }
+        for (String token : decoder.parameters().getOrDefault("next_page_token", List.of())) {
+            if (!token.matches("[0-9]{1,9}")) {
+                throw Refusal.badRequest(
+                        "next_page_token is %s; send the nextPageToken of the page before, or none"
+                                + " for the first page",
+                        Text.quote(token));
+            }
+        }
     }
 
     /** The name of the model that {@link #read} gives. */
@@ -110,7 +142,31 @@ final class ModelRequests {
         if (!folder || path.chars().anyMatch(Character::isISOControl)) {
             throw refusal("url is %s", Text.quote(url));
         }
+        checkFolder(path, url);
         return path;
+    }
+
+    /** MMS would read a file, which may never end, while other requests of its thread wait. */
+    private static void checkFolder(String path, String url) throws Refusal {
+        Path folder;
+        try {
+            folder = Paths.get(path);
+        } catch (InvalidPathException e) {
+            throw refusal("url is %s", Text.quote(url));
+        }
+        if (!Files.exists(folder)) {
+            throw Refusal.notFound("there is nothing at the url " + Text.quote(url) + RULE);
+        }
+        if (!Files.isDirectory(folder)) {
+            throw refusal("url is %s, which is no folder", Text.quote(url));
+        }
+        // Files.isReadable would not know of the capability to read all files
+        try {
+            Files.newDirectoryStream(folder).close();
+            Files.getLastModifiedTime(folder.resolve("."));
+        } catch (IOException e) {
+            throw refusal("url is %s, a folder that this server cannot read", Text.quote(url));
+        }
     }
 
     private static String pathOfFile(String url) {

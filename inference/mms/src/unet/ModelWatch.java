@@ -26,13 +26,15 @@ final class ModelWatch {
     private final ModelManager models;
     private final Drain drain;
     private final Unloaded unloaded;
+    private final ModelChanges changes;
     private final Sockets sockets =
             new Sockets(Paths.get(System.getProperty("java.io.tmpdir")), Duration.ofSeconds(5));
 
-    ModelWatch(ModelManager models, Drain drain, Unloaded unloaded) {
+    ModelWatch(ModelManager models, Shared shared) {
         this.models = models;
-        this.drain = drain;
-        this.unloaded = unloaded;
+        drain = shared.drain;
+        unloaded = shared.unloaded;
+        changes = shared.changes;
     }
 
     /**
@@ -42,14 +44,25 @@ final class ModelWatch {
     void unloadDeadModels() throws InterruptedException {
         while (true) {
             for (Model model : models.getModels().values()) {
-                if (hasDied(model)) {
-                    System.out.printf("Unloading %s: its process ended.%n", model.getModelName());
-                    models.unregisterModel(model.getModelName());
+                if (hasDied(model) && changes.begin(model.getModelName(), this)) {
+                    unload(model);
                 }
             }
             unloaded.answer();
             sockets.removeAllBut(workers());
             TimeUnit.SECONDS.sleep(1);
+        }
+    }
+
+    private void unload(Model model) {
+        String name = model.getModelName();
+        try {
+            if (models.getModels().get(name) == model) { // and no other one of this name
+                System.out.printf("Unloading %s: its process ended.%n", name);
+                models.unregisterModel(name);
+            }
+        } finally {
+            changes.end(name, this);
         }
     }
 
@@ -104,7 +117,7 @@ final class ModelWatch {
         return worker.getState() == WorkerState.WORKER_STOPPED;
     }
 
-    private static boolean hasEverLoaded(WorkerThread worker) {
+    static boolean hasEverLoaded(WorkerThread worker) {
         // the process id is known from the answer to LOAD, and stays
         return worker.getPid() > 0 || worker.getState() == WorkerState.WORKER_MODEL_LOADED;
     }

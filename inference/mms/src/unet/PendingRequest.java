@@ -10,6 +10,7 @@ final class PendingRequest {
     private final String line;
     private final String uri;
     private final boolean post;
+    private final boolean delete;
     private final boolean recent;
     private final Optional<String> origin;
     private final Optional<String> inferenceId;
@@ -21,6 +22,7 @@ final class PendingRequest {
         uri = request.uri();
         line = request.method().name() + " " + uri;
         post = request.method().name().equals("POST");
+        delete = request.method().name().equals("DELETE");
         recent = request.protocolVersion().equals(HttpVersion.HTTP_1_1);
         origin = Origins.originOf(request);
         inferenceId =
@@ -32,6 +34,7 @@ final class PendingRequest {
         this.line = line;
         uri = "";
         post = false;
+        delete = false;
         recent = false;
         origin = Optional.empty();
         inferenceId = Optional.empty();
@@ -87,6 +90,12 @@ final class PendingRequest {
     /** The model that it wants loaded; empty where it wants something else. */
     Optional<String> modelName() {
         return modelName;
+    }
+
+    /** The model that it wants loaded or unloaded; empty where it wants something else. */
+    Optional<String> changedModel() {
+        boolean unloads = delete && route == Route.MODEL;
+        return unloads ? Optional.of(target.segments().get(1)) : modelName;
     }
 
     /** As the log names it. */

@@ -40,6 +40,13 @@ final class Refusal extends Exception {
         return new Refusal(HttpResponseStatus.NOT_FOUND, "ResourceNotFoundException", message);
     }
 
+    static Refusal conflict(String message, Object... arguments) {
+        return new Refusal(
+                HttpResponseStatus.CONFLICT,
+                "ConflictStatusException",
+                String.format(message, arguments));
+    }
+
     /** @param allow the methods that there are, as the header Allow lists them */
     static Refusal notAllowed(String allow, String message) {
         HttpResponseStatus status = HttpResponseStatus.METHOD_NOT_ALLOWED;

@@ -32,7 +32,8 @@ final class Rewriting {
     /**
      * The request as MMS is to see it.
      *
-     * @throws Refusal 400 where it wants a model loaded that cannot be
+     * @throws Refusal 400 or 404 where it wants a model loaded that cannot be, or no page of the
+     *     list of models
      */
     static FullHttpRequest whole(
             HttpRequest head, ByteBuf content, PendingRequest pending, ModelRequests models)
@@ -41,6 +42,8 @@ final class Rewriting {
         if (pending.loadsModel()) {
             model = Optional.of(modelOf(head, content, pending, models));
             pending.setModelName(ModelRequests.nameOf(model.get()));
+        } else if (pending.route() == Route.MODELS) {
+            ModelRequests.checkPage(pending.target().query());
         }
         byte[] json = model.map(Object::toString).orElse("").getBytes(StandardCharsets.UTF_8);
         FullHttpRequest request =

@@ -76,6 +76,7 @@ public final class Server extends ModelServer {
                                 NettyUtils::getRequestId),
                         new Progress(folder(Contract.PROGRESS_VARIABLE)),
                         new Unloaded(Waiting.queuesOfMms()),
+                        new ModelChanges(ModelChanges::isSettledInMms),
                         new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         WorkerConnections.watch(this, shared);
     }
@@ -124,7 +125,7 @@ public final class Server extends ModelServer {
         start();
         long heap = Runtime.getRuntime().maxMemory() >> 20;
         System.out.printf("Model server started, with a heap of up to %d MB.%n", heap);
-        ModelWatch watch = new ModelWatch(ModelManager.getInstance(), drain, shared.unloaded);
+        ModelWatch watch = new ModelWatch(ModelManager.getInstance(), shared);
         if (multiModel) {
             watch.unloadDeadModels();
         } else {

@@ -16,6 +16,7 @@ final class Shared {
     final Waiting waiting;
     final Progress progress;
     final Unloaded unloaded;
+    final ModelChanges changes;
     final AccessLog log;
 
     Shared(
@@ -32,6 +33,7 @@ final class Shared {
             Waiting waiting,
             Progress progress,
             Unloaded unloaded,
+            ModelChanges changes,
             AccessLog log) {
         this.drain = drain;
         this.limits = limits;
@@ -46,6 +48,7 @@ final class Shared {
         this.waiting = waiting;
         this.progress = progress;
         this.unloaded = unloaded;
+        this.changes = changes;
         this.log = log;
     }
 }

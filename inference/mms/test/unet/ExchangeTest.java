@@ -160,12 +160,12 @@ final class ExchangeTest {
 
     @Test
     void aModelIsHandedOnInTheOnlyForm() {
-        connection.send("POST /models?url=/b&model_name=a HTTP/1.1\r\n\r\n");
+        connection.send("POST /models?url=/tmp&model_name=a HTTP/1.1\r\n\r\n");
         FullHttpRequest request = connection.takeRequest();
         Check.equal("/models", request.uri());
         Check.equal("application/json", request.headers().get("content-type"));
         Check.equal(
-                "{\"model_name\":\"a\",\"url\":\"/b\",\"handler\":\"ours\"}",
+                "{\"model_name\":\"a\",\"url\":\"/tmp\",\"handler\":\"ours\"}",
                 request.content().toString(StandardCharsets.UTF_8));
     }
 

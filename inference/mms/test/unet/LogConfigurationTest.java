@@ -45,6 +45,18 @@ final class LogConfigurationTest {
     }
 
     @Test
+    void whatFollowsAnErrorHasALineOfItsOwn() {
+        Logger mms = LoggerFactory.getLogger("com.amazonaws.ml.mms.ModelServer");
+        mms.error("something failed", new IllegalStateException("why"));
+        mms.warn("something else");
+        List<String> lines = Output.takeLines();
+        Check.equal(5, lines.size()); // the message, three of its trace, and the other one
+        Check.contains("IllegalStateException: why", lines.get(1));
+        Check.contains(" WARN mms: something else", lines.get(4));
+        Check.that(!lines.get(3).contains("WARN"), lines.get(3));
+    }
+
+    @Test
     void mmsOwnLogsAreOff() {
         for (String name : new String[] {"ACCESS_LOG", "MODEL_METRICS", "MMS_METRICS"}) {
             LoggerFactory.getLogger(name).error("a line");

@@ -1,6 +1,9 @@
 package unet;
 
 import com.google.gson.JsonParser;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -8,22 +11,50 @@ final class ModelRequestsTest {
 
     private final ModelRequests models = new ModelRequests(Optional.of("ours"));
 
+    private final Path folder = Files.createTempDirectory("a model"); // goes with the classes'
+    private final String here = folder.toString();
+
+    ModelRequestsTest() throws IOException {}
+
     @Test
     void whatSageMakerSendsIsTaken() throws Refusal {
-        checkRead("a1b2", "/opt/ml/models/a1b2/model", json("a1b2", "/opt/ml/models/a1b2/model"));
+        checkRead("a1b2", here, json("a1b2", here));
     }
 
     @Test
     void aQueryStringIsTaken() throws Refusal {
-        Check.equal(
-                model("größe", "/a b"),
-                models.read("model_name=gr%C3%B6%C3%9Fe&url=/a%20b", Optional.empty()).toString());
+        String query = "model_name=gr%C3%B6%C3%9Fe&url=" + here.replace(" ", "%20");
+        Check.equal(model("größe", here), models.read(query, Optional.empty()).toString());
     }
 
     @Test
     void aUrlOfAFileIsAPath() throws Refusal {
-        checkRead("a", "/opt/a b", json("a", "file:///opt/a%20b"));
-        checkRead("a", "/opt/a", json("a", "FILE:/opt/a"));
+        String escaped = here.replace(" ", "%20");
+        checkRead("a", here, json("a", "file://" + escaped));
+        checkRead("a", here, json("a", "FILE:" + escaped));
+    }
+
+    @Test
+    void whatIsNoFolderIsRefused() throws IOException {
+        Path file = Files.createFile(folder.resolve("file"));
+        for (String url : List.of("/dev/zero", file.toString(), file.toUri().toString())) {
+            String message = checkRefused("", json("a", url));
+            Check.contains(Text.quote(url) + ", which is no folder; send model_name", message);
+        }
+    }
+
+    @Test
+    void aPipeIsRefusedAtOnce() throws IOException, InterruptedException {
+        String pipe = folder.resolve("pipe").toString();
+        Check.equal(0, new ProcessBuilder("mkfifo", pipe).start().waitFor());
+        Check.contains("which is no folder", checkRefused("", json("a", pipe)));
+    }
+
+    @Test
+    void whereNothingIsNothingIsFound() {
+        String url = here + "/none";
+        String message = checkRefused(404, "", json("a", url));
+        Check.contains("there is nothing at the url " + Text.quote(url) + "; send", message);
     }
 
     @Test
@@ -41,6 +72,30 @@ final class ModelRequestsTest {
                         "/",
                         "//")) {
             Check.contains("absolute path of a folder", checkRefused("", json("a", url)));
+        }
+    }
+
+    @Test
+    void pagesThatCannotBeAreRefused() throws Refusal {
+        for (String limit : List.of("", "0", "00", "-1", "1.5", "ten", "٣", "2147483647")) {
+            Check.contains("; send a whole number from 1 to", checkPageRefused("limit=" + limit));
+        }
+        for (String token : List.of("", "-1", "a", "2147483647")) {
+            String message = checkPageRefused("limit=5&next_page_token=" + token);
+            Check.contains("; send the nextPageToken of the page before", message);
+        }
+        ModelRequests.checkPage("");
+        ModelRequests.checkPage("limit=1&next_page_token=0&other=a");
+        ModelRequests.checkPage("limit=1000&next_page_token=999999999");
+    }
+
+    private static String checkPageRefused(String query) {
+        try {
+            ModelRequests.checkPage(query);
+            throw new AssertionError(query);
+        } catch (Refusal refusal) {
+            Check.equal(400, refusal.status().code());
+            return refusal.getMessage();
         }
     }
 
@@ -86,7 +141,7 @@ final class ModelRequestsTest {
     @Test
     void namesThatCanBeAddressedAreTaken() throws Refusal {
         for (String name : List.of("größe", "細胞 №1", "a?b=c&d%e", "...", "x".repeat(200))) {
-            checkRead(name, "/a", json(name, "/a"));
+            checkRead(name, here, json(name, here));
         }
     }
 
@@ -96,10 +151,14 @@ final class ModelRequestsTest {
     }
 
     private String checkRefused(String query, String body) {
+        return checkRefused(400, query, body);
+    }
+
+    private String checkRefused(int status, String query, String body) {
         try {
             throw new AssertionError(models.read(query, Optional.ofNullable(body)).toString());
         } catch (Refusal refusal) {
-            Check.equal(400, refusal.status().code());
+            Check.equal(status, refusal.status().code());
             return refusal.getMessage();
         }
     }

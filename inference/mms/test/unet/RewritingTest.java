@@ -97,6 +97,7 @@ final class RewritingTest {
     @Test
     void theQueryStringOfOtherRoutesStays() {
         Check.equal("/models?limit=5", send("GET /models?limit=5", "", "").uri());
+        Check.equal(null, send("GET /models?limit=0", "", ""));
     }
 
     private FullHttpRequest send(String line, String headers, String body) {

@@ -21,6 +21,7 @@ final class TestServer {
     private Origins origins = new Origins(Set.of());
     private Waiting waiting = new Waiting(Optional.empty(), List::of, of -> null);
     private Progress progress = new Progress(Optional.empty());
+    private ModelChanges changes = new ModelChanges(name -> true);
     private Shared shared;
 
     TestServer(Drain drain) {
@@ -73,6 +74,11 @@ final class TestServer {
         return this;
     }
 
+    TestServer changing(ModelChanges changes) {
+        this.changes = changes;
+        return this;
+    }
+
     /** Made at the first call: what is set later changes nothing. */
     Shared shared() {
         if (shared == null) {
@@ -92,6 +98,7 @@ final class TestServer {
                             waiting,
                             progress,
                             new Unloaded(List::of),
+                            changes,
                             new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         }
         return shared;

@@ -1,0 +1,77 @@
+package unet;
+
+import static unet.TestConnection.header;
+import static unet.TestConnection.text;
+
+import com.google.gson.JsonObject;
+import io.netty.handler.codec.http.FullHttpResponse;
+import io.netty.handler.codec.http.HttpResponseStatus;
+
+final class MmsErrorsTest {
+
+    private static final String INTERNAL = "InternalServerException";
+
+    @Test
+    void whatToDoIsSaid() {
+        Check.contains(
+                "send images to /models/NAME/invoke",
+                message(400, "BadRequestException", "Parameter model_name is required."));
+        Check.contains(
+                "send the request again, and where", message(500, INTERNAL, "Worker died."));
+        Check.contains(
+                "load the model again, or on a larger instance",
+                message(500, INTERNAL, "Failed to start workers"));
+    }
+
+    @Test
+    void whatIsSaidAlreadyStays() {
+        Check.equal("no b", message(404, "ModelNotFoundException", "no b"));
+        for (String body : new String[] {"", "no JSON", "[]", "{}", "null", "{\"code\": \"a\"}"}) {
+            FullHttpResponse answer = TestConnection.response(500, body);
+            Check.same(answer, MmsErrors.complete(answer));
+        }
+        FullHttpResponse mask = TestConnection.response(200, "Worker died.");
+        Check.same(mask, MmsErrors.complete(mask));
+    }
+
+    @Test
+    void whatWorkersSayStays() {
+        FullHttpResponse answer = error(500, INTERNAL, "Worker died.");
+        answer.headers().set(Contract.LOGGED_HEADER, "true");
+        Check.same(answer, MmsErrors.complete(answer));
+    }
+
+    @Test
+    void aModelThatWasUnloadedIsNoInternalError() {
+        Check.equal("ModelNotFoundException", json(404, INTERNAL, "a").get("type").getAsString());
+        Check.equal(INTERNAL, json(500, INTERNAL, "Worker died.").get("type").getAsString());
+    }
+
+    @Test
+    void answersOfMmsAreCompleted() {
+        TestConnection connection = new TestConnection();
+        connection.send(TestConnection.post(1) + "a");
+        FullHttpResponse died = error(500, INTERNAL, "Worker died.");
+        died.headers().set("x-request-id", "7");
+        connection.answer(died);
+        FullHttpResponse answer = connection.receive();
+        Check.contains("send the request again", text(answer));
+        Check.equal("7", header(answer, "x-request-id"));
+    }
+
+    private static String message(int status, String type, String message) {
+        return json(status, type, message).get("message").getAsString();
+    }
+
+    private static JsonObject json(int status, String type, String message) {
+        FullHttpResponse answer = MmsErrors.complete(error(status, type, message));
+        JsonObject error = Json.object(text(answer)).orElseThrow();
+        Check.equal(status, answer.status().code());
+        Check.equal(status, error.get("code").getAsInt());
+        return error;
+    }
+
+    private static FullHttpResponse error(int status, String type, String message) {
+        return Answers.error(HttpResponseStatus.valueOf(status), type, message);
+    }
+}
