@@ -68,7 +68,8 @@ class UNetTransformer(Transformer):
         )
         upstream.set_status(context, HTTPStatus.OK)
         coded = header(context, "content-encoding")
-        with upstream.undecoded() if coded else contextlib.nullcontext():
+        as_it_came = upstream.undecoded() if coded else contextlib.nullcontext()
+        with self._handler.busy(), as_it_came:
             answers = super().transform(data, context)
         self._handler.forget_request()
         self._log(answers, context)

@@ -11,6 +11,7 @@ Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 import contextlib
 import logging
 import time
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,10 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             return wanted
         default = self._settings.default_accept
         return f"{default}, */*;q=0.1" if default else None
+
+    def busy(self) -> AbstractContextManager[object]:
+        """Answer a request within the block; see ``ServedModels.busy``."""
+        return self._models.busy()
 
     def forget_request(self) -> None:
         """Free the images of the request that has been answered."""

@@ -3,6 +3,7 @@
 import logging
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from segmentation.networks import calling
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.hardware import FLOAT32
 from segmentation.networks.network import Source
+from segmentation.networks.sharing import Turns
 from segmentation.networks.tune import Beside, Computing
 from segmentation.running import called, reproduction
 from segmentation.running.segmenter import Segmenter, TileSettings, make
@@ -43,6 +45,11 @@ class ServedModels:
         self._user_segmenters: dict[tuple[int, ...], Segmenter] = {}  # by channels
         self._read: dict[str | Path | None, ModelSpec] = {}  # by model directory
         self.spec: ModelSpec | None = None
+        self._beside = self._computing_beside()
+
+    def busy(self) -> AbstractContextManager[object]:
+        """Answer a request within the block, which other workers of this server see."""
+        return self._beside.turns.busy() if self._beside else nullcontext()
 
     def load(self, model_dir: str) -> Segmenter:
         """The artifact of a folder, ready to run.
@@ -110,18 +117,18 @@ class ServedModels:
             self._read[model_dir] = spec
         return self._read[model_dir]
 
-    def _beside(self) -> Beside | None:
+    def _computing_beside(self) -> Beside | None:
         """How a worker computes while others of this server do."""
         cpus = machine.available_cpus()
         alone = self._settings.threads or cpus
         threads = machine.share_of_cpus(cpus, self._settings.workers or 1, alone)
         if threads == alone:
             return None
-        return Beside(threads, Path(tempfile.gettempdir(), COMPUTING))
+        return Beside(threads, Turns(Path(tempfile.gettempdir(), COMPUTING)))
 
     def _made(self, source: Source, spec: ModelSpec) -> Segmenter:
         settings = self._settings
-        computing = Computing(settings.engine, settings.precision, settings.threads, self._beside())
+        computing = Computing(settings.engine, settings.precision, settings.threads, self._beside)
         segmenter = make(source, spec, computing, **self._tiles)
         self.spec = segmenter.spec
         return segmenter

@@ -15,6 +15,7 @@ from segmentation.networks import hardware, openvino, probe, tensorflow
 from segmentation.networks.conversion import saved_model
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.openvino import OpenVinoNetwork
+from segmentation.networks.sharing import Turns
 from segmentation.networks.tensorflow import TensorFlowNetwork
 from segmentation.networks.tune import Beside, Computing, _telling_picture, tune
 from support.sources import straight
@@ -140,7 +141,7 @@ def test_threads_are_those_asked_for(embedded):
 
 
 def test_beside_other_processes_it_has_its_share_of_the_threads(embedded, tmp_path):
-    beside = Beside(1, tmp_path / "computing.lock")
+    beside = Beside(1, Turns(tmp_path / "computing.lock"))
     network = tune(embedded, Computing("openvino", "float32", threads=2, beside=beside))
     numbers = [
         part.request.get_compiled_model().get_property("INFERENCE_NUM_THREADS")
@@ -151,7 +152,7 @@ def test_beside_other_processes_it_has_its_share_of_the_threads(embedded, tmp_pa
 
 
 def test_threads_of_tensorflow_are_those_of_the_process(unconverted, tmp_path):
-    beside = Beside(1, tmp_path / "computing.lock")
+    beside = Beside(1, Turns(tmp_path / "computing.lock"))
     network = tune(unconverted, Computing(precision="float32", beside=beside))
     assert isinstance(network, TensorFlowNetwork)
 

@@ -53,6 +53,17 @@ def test_both_see_each_other(path):
             assert another
 
 
+def test_a_request_that_is_being_read_counts(path):
+    turns = Turns(path)
+    with turns.busy():
+        with turns.computing() as another, another_process(path) as (_, seen):
+            assert (another, seen) == (False, b"True")
+        with another_process(path) as (_, seen):  # as its answer is being written
+            assert seen == b"True"
+    with another_process(path) as (_, seen):
+        assert seen == b"False"
+
+
 def test_a_process_that_was_killed_is_forgotten(path):
     turns = Turns(path)
     with another_process(path) as (process, _):

@@ -8,10 +8,10 @@ import contextlib
 import fcntl
 import os
 import struct
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -21,28 +21,50 @@ from .network import Description, Network
 FLOCK = "hhqqi"
 
 
-@dataclass(frozen=True)
 class Turns:
-    """Tells processes whether another one of them computes at this moment.
+    """Tells processes whether another one of them answers a request at this moment.
 
-    Each locks a byte of one file while it computes. The kernel unlocks it when the process ends,
-    however that comes.
+    Each locks a byte of one file meanwhile. The kernel unlocks it when the process ends, however
+    that comes.
 
-    Attributes:
+    Args:
         path: of the file; it is made where there is none.
     """
 
-    path: Path
+    def __init__(self, path: Path):
+        self._path = path
+        self._file: int | None = None  # stays open: to close a file of that path unlocks it
+        self._is_busy = False
+
+    @contextlib.contextmanager
+    def busy(self) -> Iterator[int]:
+        """Answer a request within the block: what is being decoded is going to be computed, too.
+
+        Gives the descriptor of the file.
+        """
+        if self._file is None:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            weakref.finalize(self, os.close, self._file)
+        file = self._file
+        if self._is_busy:
+            yield file
+            return
+        self._is_busy = True
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, os.getpid())
+        try:
+            yield file
+        finally:
+            fcntl.lockf(file, fcntl.LOCK_UN, 1, os.getpid())
+            self._is_busy = False
 
     @contextlib.contextmanager
     def computing(self) -> Iterator[bool]:
-        """Compute within the block; gives whether another process does."""
-        with self.path.open("a+b") as file:  # closed, it is unlocked
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, os.getpid())
+        """Compute within the block; gives whether another process is busy."""
+        with self.busy() as file:
             yield _is_locked_by_another(file)
 
 
-def _is_locked_by_another(file: BinaryIO) -> bool:
+def _is_locked_by_another(file: int) -> bool:
     """Whether a lock of all its bytes would have to wait."""
     wanted = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
     kind, *_ = struct.unpack(FLOCK, fcntl.fcntl(file, fcntl.F_GETLK, wanted))
@@ -55,7 +77,7 @@ class Sharing(Description):
 
     Attributes:
         alone: it, with all CPUs.
-        beside: it, with the CPUs that are its own while another process computes.
+        beside: it, with the CPUs that are its own while another process answers a request.
         turns: shared with these processes.
     """
 

@@ -8,7 +8,6 @@ import importlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -64,11 +63,11 @@ class Beside:
 
     Attributes:
         threads: of each, at most.
-        file: by which they know of each other; it is made where there is none.
+        turns: by which they know of each other.
     """
 
     threads: int
-    file: Path
+    turns: Turns
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Computing:
             "auto": the fastest one of 16 bits or more in which the masks of a drawn picture stay
             the same.
         threads: at most; None: as many as there are CPUs.
-        beside: while another process computes; None: as if it did not.
+        beside: while another process answers a request; None: as if it did not.
     """
 
     engine: str = AUTO
@@ -136,7 +135,7 @@ class _Trial:
             **(self.source.description | {"classes": alone.classes}),
             alone=alone,
             beside=self._network(precision, beside.threads),
-            turns=Turns(beside.file),
+            turns=beside.turns,
         )
 
     def _network(self, precision: str, threads: int | None) -> Network:
