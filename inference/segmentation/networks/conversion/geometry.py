@@ -39,14 +39,14 @@ def of_graph(model: ov.Model) -> Geometry:
         stride = period = _stride(model, shape)
     try:
         reaches = [_reach(model, shape, period, axis) for axis in (0, 1)]
+        of_whole = not (height and width) and (
+            _resizes_by_corners(model) or _knows_the_size(model, shape, stride)
+        )
     except (dependence.UnknownOperation, RuntimeError) as exc:  # the latter of OpenVINO
         logger.warning("how far the network looks is not told: %s", exc)
         return Geometry(stride)
     if None in reaches:
         return Geometry(stride, None, everywhere=True)
-    of_whole = not (height and width) and (
-        _resizes_by_corners(model) or _knows_the_size(model, shape, stride)
-    )
     return Geometry(stride, max(reach for reach in reaches if reach is not None), of_whole)
 
 
@@ -136,7 +136,11 @@ def _resizes_by_corners(model: ov.Model) -> bool:
 
 
 def _knows_the_size(model: ov.Model, shape: Shape, stride: int) -> bool:
-    """Whether it makes all images one size within, or has a map that tells places in the image."""
+    """Whether it makes all images one size within, or has a map that tells places in the image.
+
+    Raises:
+        RuntimeError: it does not take images of a size that is tried.
+    """
     side = round_up(LEAST_SIDE, stride * 64) + stride
     larger = side + stride * 64
     made: list[tuple[dict[str, Any], set[str]]] = []
@@ -166,7 +170,7 @@ def resizes(model: ov.Model, shape: Sequence[int | None]) -> bool:
     Args:
         shape: of its input; where a length is free, other sizes have told it.
     """
-    if None in shape[1:]:
+    if not shape or None in shape[1:]:
         return False
     static = model.clone()
     static.reshape([length or 1 for length in shape])
