@@ -254,9 +254,18 @@ def source_of(module, folder):
     return source
 
 
-@pytest.mark.parametrize("to", ["twice its size", "the image's size"])
-def test_resizing_to_the_nearest_pixel_is_an_upsampling(tmp_path, to):
-    assert fused(source_of(Resizing("nearest", to), tmp_path)) == 1
+def test_resizing_to_the_nearest_pixel_is_an_upsampling(tmp_path):
+    assert fused(source_of(Resizing("nearest", "twice its size"), tmp_path)) == 1
+
+
+def test_resizing_to_the_size_of_the_image_is_none_where_that_is_odd(tmp_path):
+    module = Resizing("nearest", "the image's size")
+    source = source_of(module, tmp_path)
+    assert source.geometry.any_size
+    images = noise(1, 31, 45, 2)
+    values = openvino.network(source, "float32", None).run(images)
+    np.testing.assert_allclose(values, module(images), atol=1e-5)
+    assert (kinds(source)["Interpolate"], kinds(source)[FUSED]) == (1, 0)
 
 
 def test_other_resizing_stays_as_it_is(tmp_path):

@@ -10,8 +10,10 @@ import java.net.URISyntaxException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.Paths;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -154,16 +156,15 @@ final class ModelRequests {
         } catch (InvalidPathException e) {
             throw refusal("url is %s", Text.quote(url));
         }
-        if (!Files.exists(folder)) {
-            throw Refusal.notFound("there is nothing at the url " + Text.quote(url) + RULE);
-        }
-        if (!Files.isDirectory(folder)) {
-            throw refusal("url is %s, which is no folder", Text.quote(url));
-        }
-        // Files.isReadable would not know of the capability to read all files
+        // Files.exists and Files.isReadable do not know of the capability to read all files
         try {
+            if (!Files.readAttributes(folder, BasicFileAttributes.class).isDirectory()) {
+                throw refusal("url is %s, which is no folder", Text.quote(url));
+            }
             Files.newDirectoryStream(folder).close();
             Files.getLastModifiedTime(folder.resolve("."));
+        } catch (NoSuchFileException e) {
+            throw Refusal.notFound("there is nothing at the url " + Text.quote(url) + RULE);
         } catch (IOException e) {
             throw refusal("url is %s, a folder that this server cannot read", Text.quote(url));
         }
