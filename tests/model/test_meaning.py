@@ -138,6 +138,20 @@ def test_whole_numbers_are_given_whole(pixels, engine):
     np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("scale", "white"), [(1 / 255, 255), (1 / 65535, 65535), (1 / 4095, 0), (2, 1)]
+)
+def test_a_first_layer_that_divides_is_told_where_there_is_no_graph(scale, white, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("it cannot be read")
+
+    monkeypatch.setattr(readers, "_export", fails)
+    image = keras.Input((None, None, 1))
+    x = keras.layers.Rescaling(scale)(keras.layers.GaussianNoise(0.1)(image))
+    source = of_keras(keras.Model(image, keras.layers.Activation("sigmoid")(x)))
+    assert (source.graph, source.ends.largest) == (None, white)
+
+
 @pytest.mark.parametrize(("kind", "white"), [("uint8", 255), ("uint16", 65535), ("int32", 255)])
 def test_whole_numbers_are_told_where_there_is_no_graph(kind, white, monkeypatch):
     def fail(*_):

@@ -172,7 +172,7 @@ def _largest(graph: ov.Model) -> int:
                 continue
             found = _of_shift(shift / gain)
             gain *= factor
-            found = _of_gain(gain) if found is None else found
+            found = of_gain(gain) if found is None else found
             if found is not None:
                 return found
         elif kind in LIMITS and len(own) == 1:
@@ -204,7 +204,7 @@ def _of_shift(shift: float) -> int | None:
     return EIGHT_BITS if shift <= LARGEST_OF_EIGHT_BITS else UNTOLD
 
 
-def _of_gain(gain: float) -> int | None:
+def of_gain(gain: float) -> int | None:
     """The largest intensity of what is multiplied by so much; None: it tells nothing."""
     if not 0 < gain < LEAST_RANGE:
         return None

@@ -20,7 +20,7 @@ import openvino as ov
 
 from ...errors import ModelError
 from ..network import ONE
-from . import frontends, saved_model
+from . import ends, frontends, saved_model
 from .ends import LOGARITHM
 from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
@@ -43,7 +43,7 @@ class Reading:
         source: runs the artifact by what made it; None: nothing may.
         uncompared: why nothing may, or empty.
         inputs, outputs: of it.
-        white: of its input, as the type of that tells, where OpenVINO cannot read it.
+        white: of its input, as its type or first layer tells, where OpenVINO cannot read it.
         vectors: its weights that have one axis, as far as they can be told.
         doubtful: what OpenVINO may have read wrongly, so that it must be compared; or empty.
         graph_alone: whether nothing but its graph can be served: what made it only checks that.
@@ -173,9 +173,18 @@ def keras_ports(model: Any) -> tuple[list[Port], list[Port], list[str]]:
 
 
 def _white_of(model: Any) -> int:
+    """The intensity of white that the type of the input tells, or a first layer that divides."""
     from .. import tensorflow
 
-    return tensorflow.white_of(model)
+    told = tensorflow.white_of(model)
+    for layer in (getattr(model, "layers", None) or []) if told == ONE else []:
+        kind = type(layer).__name__
+        if kind == "Rescaling":
+            found = ends.of_gain(float(np.abs(layer.scale).max()))
+            return told if found is None else found
+        if kind != "InputLayer" and not kind.startswith(AUGMENTING):
+            break
+    return told
 
 
 def _saved_model(folder: Path, temporary: Path) -> Reading:
