@@ -388,6 +388,7 @@ def test_a_model_that_does_not_fit_is_refused_before_it_is_loaded(tmp_path, reas
     (tmp_path / "model.keras").write_bytes(b"nonsense" * 2**17)  # 1 MB
     monkeypatch.setenv("SAGEMAKER_MULTI_MODEL", "true")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))  # where it locks
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(machine, "available_memory", lambda: 200 << 20)
     with pytest.raises(OutOfMemory):
         load(tmp_path)
