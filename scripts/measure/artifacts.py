@@ -34,6 +34,7 @@ SHORT = {
     "0–65535": "takes 0–65535",
     "without an activation": "gives logits",
     "is taken, the last one": "the last output",
+    "is taken, which looks": "the output that looks like probabilities",
     "of the size, which are enlarged": "smaller, enlarged",
     "lack a border": "mirrored border",
     "to overlap": "classes overlap",
