@@ -11,7 +11,6 @@ Contract: https://github.com/aws/sagemaker-inference-toolkit#readme
 import contextlib
 import logging
 import time
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -130,7 +129,7 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         default = self._settings.default_accept
         return f"{default}, */*;q=0.1" if default else None
 
-    def busy(self) -> AbstractContextManager[object]:
+    def busy(self) -> contextlib.AbstractContextManager[object]:
         """Answer a request within the block; see ``ServedModels.busy``."""
         return self._models.busy()
 

@@ -90,7 +90,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         reason = f"its graph does not do what it does: {exc}"
         return _as_it_is(reading, described, form, reason, assumed)
     notes = []
-    expected, uncompared = _expected(reading, form, picture)
+    expected, uncompared = _expected(reading, form, picture, name)
     if expected is None:
         notes.append(f"its graph is not compared with its source: {uncompared}")
     else:
@@ -111,7 +111,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
             lambda odd: unconverted.run(reading.source, form, odd),
             lambda one, other: _same(one, other, tolerance, form.labels),
         )
-    graph, note = _fused(plain, described)
+    graph, note = _fused(plain, described, exact)
     return Conversion(described, form, graph, "", (*notes, note), tuple(assumed))
 
 
@@ -218,7 +218,7 @@ def _check_finite(values: np.ndarray, name: str) -> None:
 
 
 def _expected(
-    reading: readers.Reading, form: Form, picture: np.ndarray
+    reading: readers.Reading, form: Form, picture: np.ndarray, name: str
 ) -> tuple[np.ndarray | None, str]:
     """What the artifact's maker gives for a picture; None, and why, where nothing here tells.
 
@@ -233,9 +233,9 @@ def _expected(
         why = str(exc)
     if reading.doubtful:
         raise ModelError(
-            f"the network has a {reading.doubtful}, which OpenVINO may read along another axis "
-            f"than it was trained with, and nothing here can compare them: {why}; save it without "
-            "that, or with a softmax"
+            f"{name} has a {reading.doubtful}, which OpenVINO may read along another axis than it "
+            f"was trained with, and nothing here can compare them: {why}; save the network without "
+            "it, or with a softmax"
         )
     return None, why
 
@@ -250,17 +250,21 @@ def _fits(source: sources.Run, form: Form, picture: np.ndarray, described: Descr
     return values.shape == shape and bool(np.isfinite(values).all())
 
 
-def _fused(plain: ov.Model, described: Description) -> tuple[ov.Model, str]:
-    """The graph with fused upsamplings, if it gives the same; and a sentence about it."""
+def _fused(plain: ov.Model, described: Description, exact: np.ndarray) -> tuple[ov.Model, str]:
+    """The graph with fused upsamplings, if it gives the same; and a sentence about it.
+
+    Args:
+        exact: what the graph gives for the first of the pictures.
+    """
     fused = plain.clone()
     try:
         upsampling.rewrite(fused, _shape_to_look_at(described))
         count = fusing.fuse(fused)
         if not count:
             return plain, "it has no upsampling that could be fused"
-        same = all(
-            _same(graphs.run(fused, picture), graphs.run(plain, picture))
-            for picture in any_size.pictures(described)
+        picture, *others = any_size.pictures(described)
+        same = _same(graphs.run(fused, picture), exact) and all(
+            _same(graphs.run(fused, other), graphs.run(plain, other)) for other in others
         )
     except Exception as exc:  # whatever OpenVINO raises; the graph works as it is
         return plain, f"its upsamplings stay as they are: {sources.in_a_line(exc)}"

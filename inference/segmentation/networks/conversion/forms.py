@@ -91,19 +91,16 @@ def find(
             f"border less; {RULE}; if it works for the size that it was exported with alone, "
             "export it for that size, or bring another in code/inference.py"
         )
-    *others, form = sorted(found, key=partial(_preference, outputs, bounded))
+    preference = partial(_preference, outputs, bounded)
+    *others, form = sorted(found, key=preference)
     form = replace(form, outputs=len(outputs))
     if len(found) > 1 and (form.factor > 1 or form.border):
         raise ModelError(
             f"{name} gives {_listed(outputs)}, of which several may be it, and none has the "
             'image\'s size; name one in model.json: "output": "…", or its index from 0'
         )
-    as_good = [
-        one
-        for one in others
-        if _preference(outputs, bounded, one)[:-1] == _preference(outputs, bounded, form)[:-1]
-    ]
-    return form, list(_assumed(form, outputs, ports, bool(as_good)))
+    ambiguous = any(preference(one)[:-1] == preference(form)[:-1] for one in others)
+    return form, list(_assumed(form, outputs, ports, ambiguous))
 
 
 def _preference(outputs: Sequence[Port], bounded: Bounded, form: Form) -> tuple:

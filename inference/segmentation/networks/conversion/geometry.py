@@ -172,9 +172,7 @@ def resizes(model: ov.Model, shape: Sequence[int | None]) -> bool:
     """
     if not shape or None in shape[1:]:
         return False
-    static = model.clone()
-    static.reshape([length or 1 for length in shape])
-    graphs.folded(static)
+    static = graphs.of_size(model, [length or 1 for length in shape])
     for node in static.get_ops():
         if node.get_type_name() == "Interpolate":
             lengths = zip(

@@ -7,6 +7,7 @@ results. Convolutions and poolings in it always have the axes (N, C, H, W).
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ def name_uniquely(model: ov.Model) -> None:
             operation.set_friendly_name(f"{name}#{seen[name]}")
 
 
-def of_size(model: ov.Model, shape: tuple[int, int, int, int]) -> ov.Model:
+def of_size(model: ov.Model, shape: Sequence[int]) -> ov.Model:
     """A copy that takes one size only, with all that depends on the size computed.
 
     Raises:

@@ -172,7 +172,7 @@ def check_rows(header: Header, body: bytes) -> None:
         RequestError: its data ends too early.
         zlib.error: it is damaged.
     """
-    rows = sum(
+    missing = sum(
         height * (1 + (width * SAMPLES[header.color] * header.bits + 7) // 8)
         for height, width in _passes(header)
     )
@@ -181,13 +181,13 @@ def check_rows(header: Header, body: bytes) -> None:
         if kind != b"IDAT":
             continue
         pending: bytes | memoryview = data
-        while rows > 0 and pending and not undoing.eof:
-            rows -= len(undoing.decompress(pending, min(rows, PART)))
+        while missing > 0 and pending and not undoing.eof:
+            missing -= len(undoing.decompress(pending, min(missing, PART)))
             pending = undoing.unconsumed_tail
-    if rows > 0:
+    if missing > 0:
         raise RequestError(
-            f"PNG lacks the last {rows:,} bytes of its {header.height}×{header.width} pixels; the "
-            "file is damaged or was cut; send it whole"
+            f"PNG lacks the last {missing:,} bytes of its {header.height}×{header.width} pixels; "
+            "the file is damaged or was cut; send it whole"
         )
 
 
