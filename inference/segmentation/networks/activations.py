@@ -4,11 +4,25 @@ import numpy as np
 
 SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
 ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precision
+WHITE = 255
+LOGITS = '"postprocessing": [{"id": "sigmoid"}]'
 
 
 def may_be_probabilities(low: float, high: float) -> bool:
     """Whether numbers from the one to the other are probabilities, but for rounding."""
     return low >= -ROUNDING and high <= 1 + ROUNDING
+
+
+def remedy(low: float, high: float) -> str:
+    """How values from the one to the other, which are no probabilities, could be served."""
+    ending = ""
+    if -1 - ROUNDING <= low < 0 < high <= 1 + ROUNDING:
+        ending = "; what ends with tanh must go on with (y + 1) / 2"
+    elif high <= ROUNDING:
+        ending = "; logarithms of probabilities must go on with exp(y)"
+    elif low >= -ROUNDING and high <= WHITE:
+        ending = f"; probabilities × {WHITE} must go on with y / {WHITE}"
+    return f'if they are logits, say so in model.json: {LOGITS}, or "softmax"{ending}'
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

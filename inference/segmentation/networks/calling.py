@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ModelError
 from . import probe
-from .activations import may_be_probabilities
+from .activations import may_be_probabilities, remedy
 from .network import Description, Ends, Geometry, in_batches
 
 logger = logging.getLogger(__name__)
@@ -67,9 +67,8 @@ class CalledNetwork(Description):
             raise ModelError(f"{self.name} gives NaN or infinity; {RULE}; mend model_fn")
         if not self.logits and not may_be_probabilities(low, high):
             raise ModelError(
-                f"{self.name} gives values from {low:.3g} to {high:.3g}; probabilities are 0–1; if "
-                'they are logits, say so in model.json: "postprocessing": [{"id": "sigmoid"}], or '
-                '"softmax"; if they are finished masks, return 0 and 1'
+                f"{self.name} gives values from {low:.3g} to {high:.3g}; probabilities are 0–1; "
+                f"{remedy(low, high)}; if they are finished masks, return 0 and 1"
             )
         return values if self.logits or (low >= 0 and high <= 1) else values.clip(0, 1)
 

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import ModelError, SettingsError
 from ..preprocessing import NOTHING, Preprocessing
 from . import hardware, probe
-from .activations import SIGMOID, SOFTMAX, may_be_probabilities
+from .activations import SIGMOID, SOFTMAX, may_be_probabilities, remedy
 from .hardware import FLOAT32
 from .meaning import Meaning
 from .network import Ends, Network, Source, round_up, try_out
@@ -195,8 +195,7 @@ def check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
     if not may_be_probabilities(low, high):
         raise ModelError(
             f"{network.name} gives values from {low:.3g} to {high:.3g} for a picture of cells; "
-            "probabilities are 0–1; if they are logits, say so in model.json: "
-            '"postprocessing": [{"id": "sigmoid"}], or "softmax"'
+            f"probabilities are 0–1; {remedy(low, high)}"
         )
     if network.classes > 1 and not meaning.classes_are_told:
         sums = values.sum(axis=-1)
