@@ -204,7 +204,7 @@ def eight_clients(model_dir: Path, rounds: int, count: int, **settings: str) -> 
             for name, workers in OURS.items()
         }
         for server in ours.values():
-            servers.at_once(server, body, 8, count)  # warms up Java and all workers
+            servers.at_once(server, body, 8, 3 * count)  # Java warms up slowly
         for _ in range(rounds):
             for name, engine in bare.items():
                 rates.setdefault(name, []).append(engine.rate(count))

@@ -18,6 +18,7 @@ OWN = Path("/proc/self/cgroup")
 MEMINFO = Path("/proc/meminfo")
 SELF = Path("/proc/self")
 DEVICES = Path("/dev")
+UNLIMITED = 1 << 60  # bytes; version 1 writes the largest number of whole pages for no limit
 
 
 def available_cpus(cgroups: Path = CGROUPS, own: Path = OWN) -> int:
@@ -126,9 +127,12 @@ def _memory_left(folder: Path) -> int | None:
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ):
         with contextlib.suppress(OSError, ValueError):
-            granted, used = (int(_text(f"{folder}/{name}")) for name in (limit, usage))
+            granted = _text(f"{folder}/{limit}").strip()
+            if granted == "max" or int(granted) >= UNLIMITED:
+                return None
+            used = int(_text(f"{folder}/{usage}"))
             # the kernel takes the cache of files back before it ends a process
-            return granted - used + _statistic(f"{folder}/memory.stat", cache)
+            return int(granted) - used + _statistic(f"{folder}/memory.stat", cache)
     return None
 
 

@@ -1,11 +1,16 @@
 """From predictions to the bytes of an answer, in the format that the client likes best."""
 
+from collections.abc import Sequence
+from functools import lru_cache
+
 from ..answers import ANSWERS, Content, Mask, Prediction
 from ..channels import times
 from ..errors import NotAcceptable
 from . import media_types
 from .formats import BY_MEDIA_TYPE, OFFERS, canonical
 from .media_types import MediaRange
+
+KEPT = 64  # Accept headers whose meaning is kept: a client sends the same one each time
 
 
 def encode(prediction: Prediction, accept: str | None) -> tuple[bytes, str]:
@@ -26,6 +31,7 @@ def encode(prediction: Prediction, accept: str | None) -> tuple[bytes, str]:
     return BY_MEDIA_TYPE[media_type].encode(prediction), media_type
 
 
+@lru_cache(KEPT)
 def output_of(accept: str | None) -> str:
     """The name of the answer to a client that asks for none by name.
 
@@ -57,11 +63,12 @@ def _negotiate(prediction: Prediction, accept: str) -> str:
     raise NotAcceptable(f"{came}; this answer can be given as {', '.join(possible)}; accept one")
 
 
-def _ranges(accept: str) -> list[MediaRange]:
-    return [
+@lru_cache(KEPT)
+def _ranges(accept: str) -> tuple[MediaRange, ...]:
+    return tuple(
         element._replace(name=canonical(element.name))
         for element in media_types.parse_accept(accept)
-    ]
+    )
 
 
 def _offers(prediction: Prediction) -> list[str]:
@@ -76,7 +83,7 @@ def _offers(prediction: Prediction) -> list[str]:
     return offers
 
 
-def _limits(prediction: Prediction, wanted: list[MediaRange]) -> str:
+def _limits(prediction: Prediction, wanted: Sequence[MediaRange]) -> str:
     """What formats cannot hold, in words."""
     content = prediction.answer.content
     if content in (Content.FEATURES, Content.TABLE):
