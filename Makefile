@@ -46,9 +46,9 @@ notebook: ## run examples/from_folder_to_endpoint.ipynb, and keep its outputs in
 	@scripts/setup.sh --dev
 	@$(VENV)/bin/python scripts/notebook.py
 
-bench: ## how fast it is, beside others: prints tables; QUICK=1: in two minutes, without others
+bench: ## how fast it is, beside others: prints tables; QUICK=1: in two minutes, without others; ONLY="eight clients": a part
 	@scripts/setup.sh --dev
-	@$(VENV)/bin/python benchmark/run.py $(if $(QUICK),--quick)
+	@$(VENV)/bin/python benchmark/run.py $(if $(QUICK),--quick) $(if $(ONLY),--only "$(ONLY)")
 
 measure: ## size, start-up and memory of the image IMAGE: prints a table
 	@scripts/setup.sh --dev

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -26,6 +26,7 @@ from segmentation import artifacts, machine
 from segmentation.networks.hardware import CPU_FLAGS
 
 ROOT = Path(__file__).resolve().parents[1]
+OTHERS = "others"  # what the names of parts with other people's servers begin with
 Part = Callable[[], object]
 
 
@@ -48,28 +49,46 @@ LEAST = Plan(1, 2, 8, (256, 512), everything=False)
 @click.command()
 @click.option("--quick", is_flag=True, help="less of everything, without the others: two minutes")
 @click.option("--least", is_flag=True, help="what shows that it runs, and nothing of speed")
+@click.option("--only", multiple=True, help="this part alone, by its name in the tables; several")
 @click.option("--out", default=ROOT / "out", type=click.Path(path_type=Path), help="default: out")
-def main(quick: bool, least: bool, out: Path) -> None:
+def main(quick: bool, least: bool, only: tuple[str, ...], out: Path) -> None:
     """Measure how fast the server is, beside the bare engine and other servers, on this machine.
 
     Writes benchmark.json and benchmark.png to --out, and prints tables. What is compared takes
-    turns in one run, because machines are noisy; times are as a client sees them.
+    turns in one run, because machines are noisy; times are as a client sees them. With --only it
+    prints the tables of these parts, and writes nothing.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and every server with it
-    out.mkdir(parents=True, exist_ok=True)
     plan = LEAST if least else QUICK if quick else FULL
-    if plan.everything:
-        servers.install_peers()
     result: dict = {"machine": describe_machine()}
     with tempfile.TemporaryDirectory() as folder:
-        for name, part in (bar := tqdm(parts_of(plan, Path(folder)), unit="part", disable=None)):
+        chosen = choose(parts_of(plan, Path(folder)), only)
+        if any(name.startswith(OTHERS) for name, _ in chosen):
+            servers.install_peers()
+        for name, part in (bar := tqdm(chosen, unit="part", disable=None)):
             bar.set_description(name)
             result[name] = measure(part)
+    click.echo(report.tables(result))
+    if only:
+        return
+    out.mkdir(parents=True, exist_ok=True)
     (out / "benchmark.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     report.plot(result, out / "benchmark.png")
-    click.echo(report.tables(result))
     click.echo(f"\nwrote {out / 'benchmark.json'} and {out / 'benchmark.png'}")
+
+
+def choose(measured: list[tuple[str, Part]], names: Sequence[str]) -> list[tuple[str, Part]]:
+    """The parts of these names, or all of them where none is named.
+
+    Raises:
+        click.UsageError: there is no part of that name.
+    """
+    known = dict(measured)
+    for name in names:
+        if name not in known:
+            raise click.UsageError(f"there is no part {name!r}; there are {', '.join(known)}")
+    return [(name, part) for name, part in measured if not names or name in names]
 
 
 def measure(part: Part) -> object:
@@ -116,8 +135,8 @@ def parts_of_everything(plan: Plan, wide: Path, settings: dict[str, str]) -> lis
         ("steps, 64 filters", lambda: parts.steps(wide, 8)),
         ("one client, 64 filters", lambda: parts.one_client(wide, 6, 1, **settings)),
         ("eight clients, 64 filters", lambda: parts.eight_clients(wide, 3, 16, **settings)),
-        ("others, JSON", lambda: parts.others(EMBEDDED, plan.rounds)),
-        ("others, JSON, 64 filters", lambda: parts.others(wide, 6, **settings)),
+        (f"{OTHERS}, JSON", lambda: parts.others(EMBEDDED, plan.rounds)),
+        (f"{OTHERS}, JSON, 64 filters", lambda: parts.others(wide, 6, **settings)),
     ]
 
 

@@ -15,9 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_benchmark(tmp_path):
-    command = [sys.executable, ROOT / "benchmark" / "run.py", "--least", "--out", tmp_path]
-    environment = os.environ | {"TMPDIR": str(tmp_path)}
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    run = run_benchmark("--least", "--out", tmp_path, TMPDIR=str(tmp_path))
     assert run.returncode == 0, run.stderr
     result = json.loads((tmp_path / "benchmark.json").read_text())
     assert list(result) == [
@@ -38,3 +36,24 @@ def test_the_benchmark(tmp_path):
     with Image.open(tmp_path / "benchmark.png") as plot:
         assert plot.width > 500
     assert not processes_below(tmp_path)
+
+
+def test_one_part_alone(tmp_path):
+    run = run_benchmark("--least", "--only", "steps", "--out", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    assert [line for line in run.stdout.splitlines() if line.startswith("| steps |")]
+    assert "eight clients" not in run.stdout
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_part_that_there_is_not():
+    run = run_benchmark("--least", "--only", "nine clients")
+    assert run.returncode == 2
+    assert "there is no part 'nine clients'; there are start, steps, one client" in run.stderr
+
+
+def run_benchmark(*arguments, **environment):
+    command = [sys.executable, ROOT / "benchmark" / "run.py", *arguments]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
