@@ -1,6 +1,5 @@
 """From predictions to the bytes of an answer, in the format that the client likes best."""
 
-from collections.abc import Sequence
 from functools import lru_cache
 
 from ..answers import ANSWERS, Content, Mask, Prediction
@@ -10,7 +9,7 @@ from . import media_types
 from .formats import BY_MEDIA_TYPE, OFFERS, canonical
 from .media_types import MediaRange
 
-KEPT = 64  # Accept headers whose meaning is kept: a client sends the same one each time
+KEPT = 16  # Accept headers whose meaning is kept: a client sends the same one each time
 
 
 def encode(prediction: Prediction, accept: str | None) -> tuple[bytes, str]:
@@ -63,12 +62,11 @@ def _negotiate(prediction: Prediction, accept: str) -> str:
     raise NotAcceptable(f"{came}; this answer can be given as {', '.join(possible)}; accept one")
 
 
-@lru_cache(KEPT)
-def _ranges(accept: str) -> tuple[MediaRange, ...]:
-    return tuple(
+def _ranges(accept: str) -> list[MediaRange]:
+    return [
         element._replace(name=canonical(element.name))
         for element in media_types.parse_accept(accept)
-    )
+    ]
 
 
 def _offers(prediction: Prediction) -> list[str]:
@@ -83,7 +81,7 @@ def _offers(prediction: Prediction) -> list[str]:
     return offers
 
 
-def _limits(prediction: Prediction, wanted: Sequence[MediaRange]) -> str:
+def _limits(prediction: Prediction, wanted: list[MediaRange]) -> str:
     """What formats cannot hold, in words."""
     content = prediction.answer.content
     if content in (Content.FEATURES, Content.TABLE):
