@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import shapely
 import shapely.geometry
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from segmentation import components, machine, polygons
@@ -34,6 +34,7 @@ def filled(rings_of, shape):
 
 
 @settings(deadline=None, max_examples=300)
+@example(seed=1162429, shape=(14, 15), values=3, share=0.75)  # six pixels, six bridges
 @given(
     seed=st.integers(0, 2**32 - 1),
     shape=st.tuples(st.integers(1, 16), st.integers(1, 16)),
@@ -50,7 +51,9 @@ def test_polygons_give_the_labels_back(seed, shape, values, share):
     for rings, area in zip(traced, found.areas, strict=True):
         polygon = shapely.Polygon(rings[0], rings[1:])
         assert polygon.is_valid, shapely.is_valid_reason(polygon)
-        assert polygon.area == pytest.approx(area, rel=polygons.BRIDGE**2)
+        # where two pixels touch by a corner, a bridge adds its square, or cuts that from another
+        # component; a pixel has four corners, and shares each with another one
+        assert polygon.area == pytest.approx(area, rel=2 * polygons.BRIDGE**2)
         assert shapely.is_ccw(shapely.LinearRing(rings[0])), "the outer ring, by RFC 7946"
         assert not any(shapely.is_ccw(shapely.LinearRing(hole)) for hole in rings[1:])
 
