@@ -61,6 +61,8 @@ def main(quick: bool, least: bool, only: tuple[str, ...], out: Path) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # and every server with it
     plan = LEAST if least else QUICK if quick else FULL
+    if not only:
+        out.mkdir(parents=True, exist_ok=True)
     result: dict = {"machine": describe_machine()}
     with tempfile.TemporaryDirectory() as folder:
         chosen = choose(parts_of(plan, Path(folder)), only)
@@ -72,7 +74,6 @@ def main(quick: bool, least: bool, only: tuple[str, ...], out: Path) -> None:
     click.echo(report.tables(result))
     if only:
         return
-    out.mkdir(parents=True, exist_ok=True)
     (out / "benchmark.json").write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n")
     report.plot(result, out / "benchmark.png")
     click.echo(f"\nwrote {out / 'benchmark.json'} and {out / 'benchmark.png'}")

@@ -4,8 +4,6 @@ import numpy as np
 
 SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
 ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precision
-WHITE = 255
-LOGITS = '"postprocessing": [{"id": "sigmoid"}]'
 
 
 def may_be_probabilities(low: float, high: float) -> bool:
@@ -20,9 +18,12 @@ def remedy(low: float, high: float) -> str:
         ending = "; what ends with tanh must go on with (y + 1) / 2"
     elif high <= ROUNDING:
         ending = "; logarithms of probabilities must go on with exp(y)"
-    elif low >= -ROUNDING and high <= WHITE:
-        ending = f"; probabilities × {WHITE} must go on with y / {WHITE}"
-    return f'if they are logits, say so in model.json: {LOGITS}, or "softmax"{ending}'
+    elif low >= -ROUNDING and high <= 255:
+        ending = "; probabilities × 255 must go on with y / 255"
+    return (
+        'if they are logits, say so in model.json: "postprocessing": [{"id": "sigmoid"}], or '
+        f'"softmax"{ending}'
+    )
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
