@@ -59,10 +59,7 @@ class Server(ServerProcess):
         return seconds
 
     def _client(self) -> HTTPConnection:
-        """The connection of this thread; it computes on the CPUs of the server, so it is plain.
-
-        Of `requests` it would be another millisecond of a CPU for each image.
-        """
+        """The connection of this thread: a plain one, for it computes on the CPUs of the server."""
         if not hasattr(self._clients, "one"):
             address = urlsplit(self.url).netloc
             self._clients.one = HTTPConnection(address, timeout=REQUEST_SECONDS)
