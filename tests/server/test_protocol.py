@@ -1,5 +1,6 @@
 """What the server answers beside images: real HTTP, a stand-in for the handler."""
 
+import os
 import time
 
 import pytest
@@ -103,25 +104,29 @@ def many_models(entrypoint):
         yield server
 
 
-def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_dir, threads):
+def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_dir):
     path = "/models/slow/invoke"
     assert many_models.load("slow", model_dir).status_code == 200
-    waiting = [
-        threads.submit(many_models.invoke, b"sleep 1000", path, headers=TEXT) for _ in range(6)
-    ]
+    waiting = [Upload(many_models, b"sleep 1000", path) for _ in range(6)]
+    for upload in waiting:
+        upload.finish()
     until(lambda: list(many_models.tmp.glob("unet-*/asleep-*")))
+    for _ in range(8 * (os.cpu_count() or 1)):  # each of Java's threads has read what came before
+        assert many_models.ping() == 200
     gone = requests.delete(f"{many_models.url}/models/slow", timeout=PATIENCE)
     assert gone.status_code == 200
-    answers = [request.result() for request in waiting]
-    assert 404 in {answer.status_code for answer in answers}
-    for answer in answers:
-        told, remedy = {
-            404: ("ModelNotFoundException", "; load it, and send it again"),  # queued
-            # with a worker that was ended
-            500: ("InternalServerException", "; send the request again"),
-        }[answer.status_code]
-        assert answer.json()["type"] == told
-        assert remedy in answer.json()["message"]
+    remedies = {
+        # those in the queue, and one that MMS gets to after the unloading
+        404: ("ModelNotFoundException", "; load it"),
+        # with a worker that was ended
+        500: ("InternalServerException", "; send the request again"),
+    }
+    errors = [upload.error() for upload in waiting]
+    for error in errors:
+        told, remedy = remedies[error["code"]]
+        assert error["type"] == told
+        assert remedy in error["message"]
+    assert any("was unloaded while the request waited" in error["message"] for error in errors)
     # MMS itself would leave it for as long as the server runs
     until(lambda: not list(many_models.tmp.glob("unet-*/.mms.sock.*")))
 

@@ -1,6 +1,9 @@
 """Requests to the stand-in for the handler, ``tests/server/handler_service.py``."""
 
+import json
 import socket
+from http.client import parse_headers
+from typing import Any
 
 import requests
 
@@ -35,12 +38,12 @@ def status_over_http_1_0(server: Server) -> int | None:
 class Upload:
     """A request whose body comes in two parts; the server is known to have begun with it."""
 
-    def __init__(self, server: Server, body: bytes):
+    def __init__(self, server: Server, body: bytes, path: str = "/invocations"):
         self.body = body
         self.socket = socket.create_connection(("127.0.0.1", server.port), PATIENCE)
         self.socket.sendall(
-            b"POST /invocations HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
-            b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(body)
+            b"POST %s HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+            b"Expect: 100-continue\r\nContent-Length: %d\r\n\r\n" % (path.encode(), len(body))
         )
         self.stream = self.socket.makefile("rb")
         assert self.stream.readline() == b"HTTP/1.1 100 Continue\r\n"
@@ -55,6 +58,14 @@ class Upload:
         """The status of the answer."""
         with self.socket, self.stream:
             return int(self.stream.readline().split()[1])
+
+    def error(self) -> dict[str, Any]:
+        """The JSON object of an answer that refuses the request."""
+        with self.socket, self.stream:
+            self.stream.readline()
+            headers = parse_headers(self.stream)
+            error: dict[str, Any] = json.loads(self.stream.read(int(headers["Content-Length"])))
+            return error
 
     def answer(self) -> bytes:
         """All that the server sends until it closes the connection."""

@@ -94,12 +94,18 @@ final class Memory {
             this.lose = lose;
         }
 
-        /** Takes more; while it moves, others may take it away. @return whether there was room */
+        /**
+         * Takes more; while it moves, others may take it away.
+         *
+         * @return whether there was room; where not it keeps nothing, so that of those who ask at
+         *     once the last one finds room
+         */
         boolean take(long more) {
             synchronized (Memory.this) {
                 while (!lost && !fits(this, more)) {
                     Part other = slowest(this);
                     if (other == null) {
+                        release();
                         collectOrphans();
                         return false;
                     }

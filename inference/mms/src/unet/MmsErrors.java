@@ -25,6 +25,10 @@ final class MmsErrors {
                             + " it ran out of memory, or was killed; load the model again, or on a"
                             + " larger instance");
 
+    private static final String NO_SUCH_MODEL = "Model not found: "; // the name follows
+    private static final String LOAD_IT =
+            "; load it with POST /models, or GET /models for the names of those that are loaded";
+
     private MmsErrors() {}
 
     /** @return an answer that says more, or {@code answer} itself where there is no more to say */
@@ -37,12 +41,17 @@ final class MmsErrors {
         if (error == null || error.getMessage() == null || error.getType() == null) {
             return answer;
         }
-        String message = MESSAGES.getOrDefault(error.getMessage(), error.getMessage());
+        String message = messageFor(error.getMessage());
         String type = typeOf(answer.status(), error.getType());
         if (message.equals(error.getMessage()) && type.equals(error.getType())) {
             return answer;
         }
         return Answers.replace(answer, Answers.error(answer.status(), type, message));
+    }
+
+    private static String messageFor(String message) {
+        boolean missing = message.startsWith(NO_SUCH_MODEL) && !message.endsWith(LOAD_IT);
+        return missing ? message + LOAD_IT : MESSAGES.getOrDefault(message, message);
     }
 
     /** MMS calls all errors of a job internal ones, that of an unloaded model, too. */

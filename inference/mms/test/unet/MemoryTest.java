@@ -43,6 +43,19 @@ final class MemoryTest {
     }
 
     @Test
+    void ofThoseWhoAskAtOnceOneFindsRoom() {
+        Memory.Part first = part("first");
+        Memory.Part second = part("second");
+        first.take(500_000);
+        second.take(500_000);
+        Check.that(!first.take(100_000), "the second holds what it would need");
+        Check.that(second.take(100_000), "the first holds nothing, though it is not released yet");
+        Check.equal(600_000L, memory.taken());
+        first.release();
+        Check.equal(600_000L, memory.taken());
+    }
+
+    @Test
     void whoIsSlowLosesItsPart() {
         Memory.Part slow = part("slow");
         Memory.Part slower = part("slower");

@@ -21,6 +21,10 @@ final class MmsErrorsTest {
         Check.contains(
                 "load the model again, or on a larger instance",
                 message(500, INTERNAL, "Failed to start workers"));
+        Check.equal(
+                "Model not found: a; load it with POST /models, or GET /models for the names of"
+                        + " those that are loaded",
+                message(404, "ModelNotFoundException", "Model not found: a"));
     }
 
     @Test
