@@ -22,7 +22,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "augment": {
         "type": "integer",
         "enum": [int(number) for number in options.AUGMENTS],
-        "description": "8: the average over the flips and quarter turns.",
+        "description": "8: the median over flips and turns; of more than two classes, the mean.",
     },
     "channel": {
         "type": "integer",

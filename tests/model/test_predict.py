@@ -203,23 +203,46 @@ def test_an_answer_for_another_number_of_classes_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("size", "fixed"),
-    [((32, 32), (None, None)), ((32, 48), (None, None)), ((32, 48), (32, 48))],
+    ("size", "fixed", "expected"),
+    [
+        ((32, 32), (None, None), 0.3),  # each neighbour twice
+        ((32, 48), (None, None), 0.3),
+        ((32, 48), (32, 48), 0.15),  # no quarter turns: of the left and the right one
+    ],
 )
-def test_augment_averages_over_flips_and_turns(size, fixed):
-    """For a network that shifts to the right, the average is symmetric."""
-    image = keras.Input((*fixed, 1))
-    layer = keras.layers.Conv2D(1, 3, padding="same", use_bias=False)
-    model = keras.Model(image, layer(image))
-    kernel = np.zeros((3, 3, 1, 1), np.float32)
-    kernel[1, 0] = 1
-    layer.set_weights([kernel])
-    pixels = np.zeros((1, *size, 1), bool)
-    pixels[0, 16, 16] = True
-    values = probabilities(segmenter_of(model), pixels, augment=8)[0, 15:18, 15:18, 0]
-    beside = [values[1, 0], values[1, 2], values[0, 1], values[2, 1]]
-    expected = [0.5, 0.5, 0, 0] if fixed == (32, 48) else [0.25] * 4
-    np.testing.assert_allclose(beside, expected, atol=1e-6)
+def test_augment_is_the_median_of_flips_and_turns(size, fixed, expected):
+    """Of a network that gives each pixel the value of its left neighbour."""
+    pixels = np.zeros((1, *size, 1), np.float32)
+    for (row, column), value in {(0, -1): 0.1, (0, 1): 0.2, (-1, 0): 0.4, (1, 0): 0.9}.items():
+        pixels[0, 16 + row, 16 + column] = value
+    segmenter = segmenter_of(tiny_models.left_neighbour(fixed))
+    assert probabilities(segmenter, pixels)[0, 16, 16, 0] == pytest.approx(0.1)
+    values = probabilities(segmenter, pixels, augment=8)
+    assert values[0, 16, 16, 0] == pytest.approx(expected)
+
+
+def test_augment_is_the_mean_of_more_than_two_classes():
+    """Their medians would not add up to 1."""
+    pixels = picture(32, 32) / np.float32(255)
+    segmenter = segmenter_of(tiny_models.left_neighbour(classes=3))
+    values = probabilities(segmenter, pixels, augment=8)
+    np.testing.assert_allclose(values.sum(axis=-1), 1, atol=1e-6)
+    plain = probabilities(segmenter, pixels)[:, 1:-1, 1:-1]
+    left = pixels[:, 1:-1, :-2], pixels[:, 1:-1, 2:], pixels[:, :-2, 1:-1], pixels[:, 2:, 1:-1]
+    odds = [np.exp(value * np.arange(3)) for value in left]
+    softmax = [odd / odd.sum(axis=-1, keepdims=True) for odd in odds]
+    np.testing.assert_allclose(plain, softmax[0], atol=1e-5)
+    np.testing.assert_allclose(values[:, 1:-1, 1:-1], np.mean(softmax, axis=0), atol=1e-5)
+
+
+@pytest.mark.parametrize("classes", [1, 2, 3])
+def test_augment_sees_a_turned_image_as_the_image(classes):
+    pixels = picture(32, 48)
+    segmenter = segmenter_of(tiny_models.left_neighbour(classes=classes))
+    values = probabilities(segmenter, pixels, augment=8)
+    turned = probabilities(segmenter, np.rot90(pixels, axes=(1, 2)), augment=8)
+    np.testing.assert_allclose(turned, np.rot90(values, axes=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(values.sum(axis=-1), 1 if classes > 1 else values[..., 0], atol=1e-6)
 
 
 @pytest.mark.parametrize("engine", [openvino, tensorflow])

@@ -15,7 +15,7 @@ from PIL import Image
 from models.lib import augmentation, scores, synthetic
 from models.lib.augmentation import Augmenter, Section, entropy
 from models.lib.crops import Crops, Plan
-from models.lib.sections import positions
+from models.lib.sections import positions, turned
 from models.lib.weights import WEIGHTS, between_cells, on_midlines
 from segmentation.answers import Mask
 from segmentation.images import from_array
@@ -303,10 +303,17 @@ def test_evaluation_chooses_a_threshold(sections, tmp_path):
 def test_evaluation_without_synthetic_sections(sections):
     result = run("evaluate.py", MODEL_DIR, *sections, "--on", "2", "--synthetic", 0)
     assert result.returncode == 0, result.stderr
-    assert set(json.loads(result.stdout)) == {"threshold", "2", "2, augment=8"}
+    assert set(json.loads(result.stdout)) == {"threshold", "2", "2, turned", "2, augment=8"}
 
 
 def test_a_missing_label(sections, tmp_path):
     result = run("train.py", sections[0], tmp_path)
     assert result.returncode == 1
     assert "has no label" in result.stderr.splitlines()[-1]
+
+
+def test_sections_are_turned_with_their_labels():
+    image = np.arange(6, dtype=np.uint8).reshape(2, 3)
+    pairs = turned((image, 10 * image))
+    assert len({one.tobytes() + bytes(one.shape) for one, _ in pairs}) == 8
+    assert all((label == 10 * one).all() for one, label in pairs)

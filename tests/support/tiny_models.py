@@ -41,6 +41,20 @@ def two_overlapping():
     return _pointwise(1, np.array([[4.0, -4.0]]), "sigmoid")
 
 
+def left_neighbour(size=(None, None), classes=1):
+    """The probability of a pixel is the intensity of the one to its left, or follows from it."""
+    image = keras.Input((*size, 1), name="image")
+    activation = "relu" if classes == 1 else "softmax"
+    layer = keras.layers.Conv2D(
+        classes, 3, padding="same", use_bias=False, activation=activation, name="beside"
+    )
+    model = keras.Model(image, layer(image), name="tiny")
+    kernel = np.zeros((3, 3, 1, classes), np.float32)
+    kernel[1, 0] = 1 if classes == 1 else np.arange(classes)
+    layer.set_weights([kernel])
+    return model
+
+
 def save(model: keras.Model, directory: Path, prepared: bool = True) -> Path:
     """Save a model as ``model.keras`` in a directory.
 

@@ -1,4 +1,10 @@
-"""The average over the flips and quarter turns of images, which a network need not treat alike."""
+"""What a network says of the flips and quarter turns of images, which it need not treat alike.
+
+Of one class, or of two, the median counts: a pixel is of the class where most of the turns say so,
+whatever the threshold is. A mean lies nearer to 0.5 than most of what it is made of, so that at a
+threshold far from 0.5 a single turn can open a gap that the others do not see: docs/decisions.md
+has what that costs. Of more classes the medians would not add up to 1; there the mean counts.
+"""
 
 from collections.abc import Callable
 
@@ -6,11 +12,13 @@ import numpy as np
 
 from ..networks.network import Network
 
+MOST_FOR_MEDIAN = 2  # classes: the medians of two that add up to 1 do so, too
+
 Turn = Callable[[np.ndarray], np.ndarray]
 
 
 def augmented(network: Network, images: np.ndarray, augment: int) -> np.ndarray:
-    """The probabilities of images, averaged over flips and turns.
+    """The probabilities of images; with ``augment=8`` what their flips and turns have in common.
 
     Args:
         images: float32 (N, h, w, C) intensities.
@@ -18,15 +26,20 @@ def augmented(network: Network, images: np.ndarray, augment: int) -> np.ndarray:
             left where a fixed size that is not square forbids the turns.
 
     Returns:
-        float32 (N, h, w, K) probabilities.
+        float32 (N, h, w, K) probabilities: of each pixel the median, or of K > 2 classes the mean.
     """
     if augment == 1:
         return network.run(images)
     free = network.height is None and network.width is None
     symmetries = _symmetries(quarter_turns=free or images.shape[1] == images.shape[2])
+    turned = (
+        turn_back(network.run(np.ascontiguousarray(turn(images)))) for turn, turn_back in symmetries
+    )
+    if network.classes <= MOST_FOR_MEDIAN:
+        return np.median(np.stack([*turned]), axis=0, overwrite_input=True)
     total = np.zeros((*images.shape[:3], network.classes), np.float32)
-    for turn, turn_back in symmetries:
-        total += turn_back(network.run(np.ascontiguousarray(turn(images))))
+    for probabilities in turned:
+        total += probabilities
     return total / len(symmetries)
 
 

@@ -40,6 +40,16 @@ def _read_gray(path: Path) -> np.ndarray:
         return np.asarray(image.convert("L"))
 
 
+def turned(pair: Pair) -> list[Pair]:
+    """The eight flips and quarter turns of an image, each with its label."""
+    flips = (pair, (np.fliplr(pair[0]), np.fliplr(pair[1])))
+    return [
+        (np.rot90(image, quarters), np.rot90(label, quarters))
+        for image, label in flips
+        for quarters in range(4)
+    ]
+
+
 def positions(text: str, count: int) -> list[int]:
     """Parse positions in a list of ``count`` sections: "20-23" or "3,7"; "" is none.
 
