@@ -170,6 +170,18 @@ def test_memory_for_finding_objects_is_asked_for(monkeypatch):
             predict(segmenter, images, answer)
 
 
+@pytest.mark.parametrize(("classes", "megabytes"), [(1, 8), (2, 16), (3, 3)])
+def test_memory_of_flips_and_turns_is_weighed(monkeypatch, classes, megabytes):
+    segmenter = segmenter_of(tiny_models.left_neighbour(classes=classes), tile_size=512)
+    images = from_array(picture(512, 512)).for_channels(1)
+    segmenter = replace(segmenter, budget=replace(segmenter.budget, bytes_per_pixel=0))
+    monkeypatch.setattr(machine, "available_memory", lambda: 2 * 512 * 512)
+    answer = Mask(classes=classes)
+    assert predict(segmenter, images, answer).values.shape == (1, 512, 512)
+    with pytest.raises(OutOfMemory, match=f"pixels need {megabytes} MB more memory"):
+        predict(segmenter, images, answer, augment=8)
+
+
 def test_what_would_take_too_long_is_refused_at_once():
     segmenter = segmenter_of(tiny_models.identity(), tile_size=16, tile_overlap=0)
     assert segmenter.budget.seconds_per_pixel > 0

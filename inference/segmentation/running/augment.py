@@ -35,12 +35,23 @@ def augmented(network: Network, images: np.ndarray, augment: int) -> np.ndarray:
     turned = (
         turn_back(network.run(np.ascontiguousarray(turn(images)))) for turn, turn_back in symmetries
     )
-    if network.classes <= MOST_FOR_MEDIAN:
-        return np.median(np.stack([*turned]), axis=0, overwrite_input=True)
-    total = np.zeros((*images.shape[:3], network.classes), np.float32)
-    for probabilities in turned:
-        total += probabilities
-    return total / len(symmetries)
+    shape = (*images.shape[:3], network.classes)
+    if network.classes > MOST_FOR_MEDIAN:
+        total = np.zeros(shape, np.float32)
+        for probabilities in turned:
+            total += probabilities
+        return total / len(symmetries)
+    every = np.empty((len(symmetries), *shape), np.float32)
+    for kept, probabilities in zip(every, turned, strict=True):
+        kept[...] = probabilities
+    return np.median(every, axis=0, overwrite_input=True)
+
+
+def held(classes: int, augment: int) -> int:
+    """How many float32 numbers ``augmented`` holds for each pixel while the network runs."""
+    if augment == 1:
+        return 0
+    return classes * (augment if classes <= MOST_FOR_MEDIAN else 1)
 
 
 def _symmetries(quarter_turns: bool) -> list[tuple[Turn, Turn]]:

@@ -66,7 +66,14 @@ class Budget:
         share = machine.available_memory() / 2 / workers
         return int(self.measured_pixels + share / max(self.bytes_per_pixel, 1))
 
-    def check(self, images: Images, batch: Sequence[Tile], answer: Answer, more: int = 0) -> None:
+    def check(
+        self,
+        images: Images,
+        batch: Sequence[Tile],
+        answer: Answer,
+        more: int = 0,
+        held: int = 0,
+    ) -> None:
         """Refuse in time what the kernel would end this process for.
 
         Args:
@@ -74,6 +81,7 @@ class Budget:
             batch: the tiles that go through the network together.
             answer: what is made of them.
             more: bytes that preprocessing takes.
+            held: float32 numbers that are held beside the network for each pixel of the batch.
 
         Raises:
             OutOfMemory: less memory is left than this needs.
@@ -83,7 +91,8 @@ class Budget:
         # memory that earlier runs took is still with this process, and is taken again
         taken = machine.resident_memory() - self.resting_bytes - images.pixels.nbytes
         network = max(0, self.bytes_per_pixel * pixels - max(0, taken))
-        needed = max(int(network), more) + answer.bytes_per_pixel * math.prod(shape)
+        beside = 4 * held * pixels + answer.bytes_per_pixel * math.prod(shape)
+        needed = max(int(network), more) + beside
         left = machine.available_memory()
         if needed > left:
             raise OutOfMemory(

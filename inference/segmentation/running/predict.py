@@ -10,7 +10,7 @@ from ..answers import Answer, Prediction
 from ..errors import OutOfMemory
 from ..images import Images
 from ..preprocessing import NOTHING
-from .augment import augmented
+from .augment import augmented, held
 from .deadline import Deadline
 from .segmenter import Segmenter
 
@@ -84,7 +84,13 @@ def _predict(
     batches = list(plan.batches(tiles))  # n tiles each, all of h×w pixels
     # what a user's input_fn made for the network has been preprocessed there
     preprocessing = NOTHING if images.as_given else segmenter.preprocessing
-    segmenter.budget.check(images, batches[0], answer, preprocessing.bytes_for(images))
+    segmenter.budget.check(
+        images,
+        batches[0],
+        answer,
+        preprocessing.bytes_for(images),
+        held(network.classes, augment),
+    )
     deadline.check_estimate(expected)
     functions = preprocessing.fitted(images)
     images = images if images.as_given else images.noting(segmenter.remark)
