@@ -14,6 +14,7 @@ import numpy as np
 from .errors import RequestError
 
 ROUNDING = 1e-4  # floats that exceed 0–1 by less are rounded, not of another range
+DARK = 2  # numbers in a text up to here look like intensities 0-1 that exceed them a little
 COMMON_DEPTHS = (8, 10, 12, 14)  # bits of cameras, whose images are stored in 16
 RULE = "range is white, black:white, or percentiles of the images: 4095, 100:4095, 1%:99.8%"
 NUMBER = re.compile(r"([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?) ?(%?)")
@@ -198,7 +199,7 @@ def settle(pixels: np.ndarray, told: Range | None) -> Settled:
     found = told or of_type(pixels.dtype)
     if found is not None and told is None and pixels.dtype.itemsize == 1:  # whatever its values are
         return Settled(found)
-    low, high = _extremes(pixels)
+    low, high = pixels.min(), pixels.max()
     if found is None:
         raise RequestError(
             f"image has samples of {_type(pixels.dtype)}, from {shown(low)} to {shown(high)}, and "
@@ -229,7 +230,7 @@ def of_numbers(numbers: np.ndarray) -> Settled:
     Raises:
         RequestError: there are numbers outside of 0–255.
     """
-    low, high = _extremes(numbers)
+    low, high = numbers.min(), numbers.max()
     check_finite(np.float32(low), np.float32(high))
     if low < 0 or high > EIGHT_BITS.white:
         raise RequestError(
@@ -238,7 +239,8 @@ def of_numbers(numbers: np.ndarray) -> Settled:
             "images as PNG, TIFF or NPY"
         )
     if numbers.dtype.kind != "f" or high > 1 or (numbers == np.rint(numbers)).all():
-        return Settled(EIGHT_BITS)
+        dark = f"the largest number is {shown(high)}, white is 255: send range=1 if white is 1"
+        return Settled(EIGHT_BITS, assumed=dark if 0 < high <= DARK else "")
     return Settled(
         UNIT,
         assumed="all numbers lie between 0 and 1, fractions among them, and were read as "
@@ -249,10 +251,6 @@ def of_numbers(numbers: np.ndarray) -> Settled:
 def likely_bits(largest: float) -> int | None:
     """How many bits 16-bit values look to have whose largest is this; None: all of them."""
     return next((bits for bits in COMMON_DEPTHS if largest < 1 << bits), None)
-
-
-def _extremes(pixels: np.ndarray) -> tuple[Any, Any]:
-    return pixels.min(), pixels.max()
 
 
 def _is_rounded(low: Any, high: Any, found: Range) -> bool:

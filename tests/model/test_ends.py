@@ -19,9 +19,16 @@ def convolved(value, classes, size=1, stride=1):
     """A convolution with weights that are always the same."""
     channels = value.get_partial_shape()[1].get_length()
     rng = np.random.default_rng(size)
-    weights = rng.normal(0.5, 0.1, (classes, channels, size, size)).astype(np.float32)
+    weights = rng.normal(0.1, 0.5, (classes, channels, size, size)).astype(np.float32)
     pads = [size // 2] * 2
     return ops.convolution(value, weights, [stride] * 2, pads, pads, [1, 1]).output(0)
+
+
+def blurred(value):
+    """A convolution without a weight below 0."""
+    channels = value.get_partial_shape()[1].get_length()
+    weights = np.full((1, channels, 3, 3), 1 / 9, np.float32)
+    return ops.convolution(value, weights, [1, 1], [1, 1], [1, 1], [1, 1]).output(0)
 
 
 def graph_of(last, first=lambda image: image, kind=ov.Type.f32):
@@ -55,6 +62,12 @@ LAST = {
     "logarithms": (lambda x: ops.log_softmax(convolved(x, 3), 1), "linear"),
     "softmax": (softmaxed, "softmax"),
     "one class of softmax": (lambda x: part(softmaxed(x), 1, 2), ""),
+    "a blurred mask": (lambda x: blurred(ops.sigmoid(convolved(x, 1)).output(0)), ""),
+    "classes that are put together": (lambda x: blurred(softmaxed(x)), ""),
+    "hidden probabilities": (
+        lambda x: convolved(ops.sigmoid(convolved(x, 8)).output(0), 1),
+        "linear",
+    ),
     "one class of logarithms": (lambda x: part(ops.log_softmax(convolved(x, 3), 1), 1, 2), ""),
 }
 
@@ -109,6 +122,12 @@ FIRST = {
     "16 bits, signed": (lambda x: minus(1)(divided(32767.5)(x)), 65535),
     "uint8": (rounded("u8"), 255),
     "uint16": (rounded("u16"), 65535),
+    "uint16, by 4095": (lambda x: divided(4095)(rounded("u16")(x)), 0),
+    "uint16, by 65535": (lambda x: divided(65535)(rounded("u16")(x)), 65535),
+    "8 bits, by a number of 16 bits": (
+        lambda x: ops.divide(x, ops.convert(np.float16(255), "f32")).output(0),
+        255,
+    ),
     "8 bits, limited": (lambda x: divided(255)(limited(x, 255)), 255),
     "12 bits, limited": (lambda x: divided(4095)(limited(x, 4095)), 0),
     "int32, by 65535": (lambda x: divided(65535)(rounded("i32")(x)), 65535),

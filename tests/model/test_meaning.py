@@ -10,12 +10,12 @@ from keras import layers
 from segmentation.answers import Probability
 from segmentation.errors import ModelError
 from segmentation.images import from_array
-from segmentation.networks.conversion import readers
+from segmentation.networks.conversion import exporting
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.network import Ends
 from segmentation.networks.tune import Computing
 from segmentation.running.predict import predict
-from segmentation.running.segmenter import make
+from segmentation.running.segmenter import load, make
 from segmentation.spec import ModelSpec
 from support.sources import straight
 
@@ -145,7 +145,7 @@ def test_a_first_layer_that_divides_is_told_where_there_is_no_graph(scale, white
     def fails(*_):
         raise RuntimeError("it cannot be read")
 
-    monkeypatch.setattr(readers, "_export", fails)
+    monkeypatch.setattr(exporting, "export", fails)
     image = keras.Input((None, None, 1))
     x = keras.layers.Rescaling(scale)(keras.layers.GaussianNoise(0.1)(image))
     source = of_keras(keras.Model(image, keras.layers.Activation("sigmoid")(x)))
@@ -157,7 +157,7 @@ def test_whole_numbers_are_told_where_there_is_no_graph(kind, white, monkeypatch
     def fail(*_):
         raise RuntimeError("too new")
 
-    monkeypatch.setattr(readers, "_export", fail)
+    monkeypatch.setattr(exporting, "export", fail)
     image = keras.Input((None, None, 1), dtype=kind)
     source = of_keras(keras.Model(image, keras.ops.cast(image, "float32") / white))
     assert (source.graph, source.ends.largest) == (None, white)
@@ -261,3 +261,48 @@ def test_a_spec_of_other_channels_is_refused(pixels):
     step = {"id": "scale_linear", "kwargs": {"gain": [1, 2, 3]}}
     with pytest.raises(ModelError, match="another number of channels than model, which takes 1"):
         served(unet_like(logits(1)), pixels, spec_of(preprocessing=[step]))
+
+
+def test_augmentation_tells_no_layer_that_it_trains(pixels):
+    """Keras 3 exports batch normalisation behind it as in training, where nobody says no."""
+    first = keras.Sequential([layers.RandomFlip(), layers.RandomContrast(0.2)])
+    image = keras.Input((None, None, 1))
+    x = layers.Conv2D(4, 3, padding="same")(layers.Rescaling(1 / 255)(first(image)))
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    model = keras.Model(image, layers.Conv2D(1, 1, activation="sigmoid")(x))
+    source = of_keras(model)
+    assert (source.graph is not None, source.ends.largest) == (True, 255)
+    expected = keras.ops.convert_to_numpy(
+        model(pixels[None, ..., None].astype(np.float32), training=False)
+    )
+    answer = served(model, pixels, computing=Computing("openvino", "float32"))
+    np.testing.assert_allclose(answer, expected[0], atol=1e-5)
+
+
+def test_the_indices_of_classes_have_a_graph(pixels):
+    """Keras 3 looks at the bits of a number, to tell 0 from -0, before it looks for the largest."""
+    image = keras.Input((None, None, 1))
+    x = layers.Conv2D(3, 3, padding="same")(image)
+    source = of_keras(keras.Model(image, keras.ops.argmax(x, axis=-1)))
+    assert (source.graph is not None, source.ends.labels) == (True, 3)
+
+
+def test_roots_of_numbers_below_0_tell_nothing(pixels):
+    model = straight(
+        layers.Activation(keras.ops.sqrt),
+        layers.Conv2D(8, 3, padding="same"),
+        layers.BatchNormalization(),
+        layers.Conv2D(1, 1, activation="sigmoid"),
+    )
+    norm = model.layers[-2]
+    norm.set_weights([w + 0.1 for w in norm.get_weights()])
+    answer = served(model, pixels, computing=Computing("openvino", "float32"))
+    np.testing.assert_allclose(answer, given(model, pixels / 255), atol=1e-5)
+
+
+def test_what_answers_by_chance_is_refused(pixels, tmp_path):
+    image = keras.Input((None, None, 1))
+    x = layers.Conv2D(1, 3, padding="same", activation="sigmoid")(layers.RandomFlip()(image))
+    keras.Model(image, x).export(tmp_path / "model", format="tf_saved_model", verbose=False)
+    with pytest.raises(ModelError, match="gives something else for the same picture each time"):
+        load(tmp_path)

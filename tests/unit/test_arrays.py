@@ -70,7 +70,7 @@ def test_impossible_shapes(shape):
         ("'<f16'", "NPY has dtype float128"),
         ("'<M8[s]'", "NPY has dtype datetime64"),
         ("'|O'", "never pickles"),
-        ("[('a', '|u1'), ('b', '<f8')]", "never pickles"),
+        ("[('a', '|u1'), ('b', '<f8')]", "the fields a, b; .*structured_to_unstructured"),
         ("'nonsense'", "NPY header cannot be read"),
         ("'|S0'", "NPY has dtype"),
     ],

@@ -10,6 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from segmentation.errors import PayloadTooLarge, RequestError, UnsupportedMediaType
@@ -227,10 +228,21 @@ def test_a_stack_in_a_list_of_one():
     np.testing.assert_array_equal(images.pixels, STACK)
 
 
+def white_is_zero(image):
+    file = io.BytesIO()
+    tifffile.imwrite(file, image, photometric="miniswhite")
+    return file.getvalue()
+
+
 BAD_FILES = {
     "other sizes": ([b64(PNG_BODY), b64(bodies.png(GRAY[:2]))], "instance 1 is 2×5 of 8 bits"),
     "stacks": ([b64(bodies.tiff(STACK))] * 2, "instance 0 is a stack, 2×3×5"),
     "colour beside gray": ([b64(PNG_BODY), b64(bodies.png(RGB))], "instance 1 is 3×5×3"),
+    "one bit": ([b64(PNG_BODY), b64(bodies.npy(GRAY > 100))], "instance 1 is 3×5 of 1 bits"),
+    "another range": (
+        [b64(bodies.tiff(GRAY)), b64(white_is_zero(GRAY))],
+        r"instance 1 tells values from 255 \(black\) to 0 \(white\), instance 0 ",
+    ),
     "no base64": ({"b64": "§"}, "instances is not base64"),
     "cut base64": ({"b64": "AAAAA"}, "instances is not base64"),
     "no text": ({"b64": 7}, r"has \['b64'\]"),

@@ -16,7 +16,7 @@ from segmentation import testing
 from segmentation.depth import parse
 from segmentation.errors import OutOfMemory, PayloadTooLarge, RequestError, UnsupportedMediaType
 from segmentation.images import from_array
-from segmentation.wire import formats, text
+from segmentation.wire import csv, formats, text
 from segmentation.wire.decoding import decode, read
 from segmentation.wire.media_types import ANY_IMAGE, CSV, JPEG, JSON, JSONLINES, NPY, NPZ, PNG, TIFF
 from support import bodies
@@ -370,7 +370,7 @@ def test_damaged_files_are_refused_or_read(seed):
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
 def test_csv_is_weighed_whatever_ends_its_lines(end):
     body = end.join([b",".join([b"100"] * 400)] * 1000)
-    assert len(body) > text.SMALL
+    assert len(body) > csv.SMALL
     assert decode(body, CSV, 400_000).pixels.shape == (1000, 400)
     with pytest.raises(PayloadTooLarge, match="request is 1000×400"):
         decode(body, CSV, 399_999)
@@ -411,3 +411,41 @@ def test_a_file_of_another_kind_is_named(name, content_type):
 def test_gzip_is_told_how_to_be_sent():
     with pytest.raises(RequestError, match="Content-Encoding: gzip"):
         decode(b"\x1f\x8b\x08" + bytes(20), ANY_IMAGE, MAX_PIXELS)
+
+
+COUNTED = "0,1,2,3\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "assumed"),
+    [
+        (COUNTED + "9,8,7,6\n5,5,5,5\n", "the first row of the CSV counts from 0 to 3"),
+        ("0,9,8\n1,7,6\n2,5,4\n", "the first column of the CSV counts from 0 to 2"),
+        (COUNTED * 3, ""),  # a ramp
+        ("0,1\n9,8\n", ""),
+        ("5,9,8\n1,7,6\n2,5,4\n", ""),
+    ],
+)
+def test_a_header_of_numbers_is_told(text, assumed):
+    images = decode(text.encode(), CSV, 1000)
+    assert images.pixels.shape[0] == text.count("\n")
+    assert bool(images.assumed) == bool(assumed)
+    assert all(assumed in sentence for sentence in images.assumed)
+
+
+def test_a_header_above_fractions_is_refused():
+    with pytest.raises(RequestError, match=r"counts from 0 to 3, .*header=False, index=False"):
+        decode((COUNTED + "0.1,0.2,0.3,0.4\n").encode(), CSV, 1000)
+
+
+@pytest.mark.parametrize(
+    ("separator", "named"), [(";", "semicolons"), ("\t", "tabs"), (" ", "blanks")]
+)
+def test_what_stands_between_numbers_is_named(separator, named):
+    with pytest.raises(RequestError, match=f"CSV has {named} between its numbers"):
+        decode(separator.join(["1.5", "2.5"]).encode(), CSV, 1000)
+
+
+def test_a_comma_before_decimals_is_named():
+    with pytest.raises(RequestError, match=r"CSV has semicolons .* with a point before"):
+        decode(b"1,5;2,5", CSV, 1000)

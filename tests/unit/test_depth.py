@@ -179,9 +179,11 @@ def test_what_float32_cannot_hold_has_no_place_in_any_range(range_):
     [
         ([[0, 255]], (0, 1), False),
         ([[0, 127.5]], (0, 0.5), False),
-        ([[0, 1]], (0, 1 / 255), False),
+        ([[0, 0]], (0, 0), False),
+        ([[0, 1]], (0, 1 / 255), True),
+        ([[0, 3]], (0, 3 / 255), False),
         ([[0.0, 0.25, 1.0]], (0, 1), True),
-        ([[0.5, 2.0]], (0.5 / 255, 2 / 255), False),
+        ([[0.5, 2.0]], (0.5 / 255, 2 / 255), True),
     ],
 )
 def test_numbers_in_a_text(numbers, expected, assumed):

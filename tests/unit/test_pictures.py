@@ -346,10 +346,12 @@ def test_values_of_a_camera_in_16_bits_are_noted(encode):
     assert "as of a 12-bit camera; it was read as 16 bits" in images.assumed[0]
 
 
-def test_jpeg_2000_may_be_signed():
+def test_jpeg_2000_may_be_signed_and_tells_no_range():
     signed = np.array([[-32768, 0, 32767]], np.int16).repeat(32, 0)
-    body = imagecodecs.jpeg2k_encode(signed, reversible=True, resolutions=1)
-    assert images_of(body).range == Range(-32768, 32767)
+    images = images_of(imagecodecs.jpeg2k_encode(signed, reversible=True, resolutions=1))
+    np.testing.assert_array_equal(images.pixels, signed)
+    with pytest.raises(RequestError, match="nothing tells which of them are black and white"):
+        images.with_range()
 
 
 def test_jpeg_xl_in_colour_with_alpha():
@@ -556,3 +558,55 @@ def test_a_png_with_fewer_rows_than_it_says(color, bits, interlaced):
     assert images_of(body(40)).pixels.shape[:2] == (40, 64)
     with pytest.raises(RequestError, match=r"PNG lacks the last|Not enough image data"):
         images_of(body(30))
+
+
+def boxed(code, *boxes):
+    """A JP2 of a code stream, with these boxes in its header behind the usual ones."""
+
+    def box(kind, content):
+        return struct.pack(">I4s", 8 + len(content), kind) + content
+
+    size = struct.pack(">IIHBBBB", *GRAY.shape, 1, 7, 7, 0, 0)
+    header = [box(b"ihdr", size), box(b"colr", bytes([1, 0, 0]) + struct.pack(">I", 16))]
+    header += [box(kind, content) for kind, content in boxes]
+    first = jpeg2000.BOXED + box(b"ftyp", b"jp2 " + bytes(4) + b"jp2 ")
+    return first + box(b"jp2h", b"".join(header)) + box(b"jp2c", code)
+
+
+@pytest.mark.parametrize(("bits", "kind"), [(8, np.uint8), (16, np.uint16)])
+def test_the_palette_of_a_jpeg_2000_is_looked_up(bits, kind):
+    colors = np.random.default_rng(0).integers(0, 1 << bits, (16, 3)).astype(kind)
+    code = imagecodecs.jpeg2k_encode(
+        GRAY >> 4, level=0, resolutions=1, codecformat="j2k", bitspersample=4
+    )
+    columns = bytes([bits - 1] * 3) + colors.astype(f">u{bits // 8}").tobytes()
+    palette = struct.pack(">HB", len(colors), 3) + columns
+    places = b"".join(struct.pack(">HBB", 0, 1, number) for number in range(3))
+    images = images_of(boxed(code, (b"pclr", palette), (b"cmap", places)))
+    np.testing.assert_array_equal(images.pixels, colors[GRAY >> 4])
+    assert images.range == Range(0, (1 << bits) - 1)
+
+
+def test_the_palette_of_a_jpeg_2000_has_columns_of_one_depth():
+    code = imagecodecs.jpeg2k_encode(GRAY, level=0, resolutions=1, codecformat="j2k")
+    palette = struct.pack(">HB", 1, 3) + bytes([7, 7, 15]) + bytes(4)
+    with pytest.raises(RequestError, match="palette of 3 columns of several depths"):
+        images_of(boxed(code, (b"pclr", palette)))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_the_colours_of_a_jpeg_2000_may_stand_in_another_order(kind):
+    stored = np.dstack([GRAY, RGB[..., ::-1]]).astype(kind)  # opacity, blue, green, red
+    code = imagecodecs.jpeg2k_encode(stored, level=0, resolutions=1, codecformat="j2k")
+    told = ((0, 1, 0), (1, 0, 3), (2, 0, 2), (3, 0, 1))
+    content = struct.pack(">H", 4) + b"".join(struct.pack(">3H", *one) for one in told)
+    images = images_of(boxed(code, (b"cdef", content)))
+    np.testing.assert_array_equal(images.pixels, np.dstack([RGB, GRAY]))
+    assert images.alpha is True
+
+
+def test_pictures_behind_the_first_one_of_a_jpeg_are_told():
+    first, second = Image.fromarray(GRAY), Image.fromarray(GRAY)
+    images = images_of(saved(first, "MPO", save_all=True, append_images=[second]), "image/jpeg")
+    assert images.pixels.shape == GRAY.shape
+    assert images.assumed == ("the file holds 2 pictures, and the first was read",)

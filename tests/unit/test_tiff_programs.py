@@ -1,6 +1,7 @@
 """TIFF in whose words a program means something of its own: OME, ImageJ, SCIFIO, Aperio, GDAL."""
 
 import io
+import math
 
 import imagecodecs
 import numpy as np
@@ -231,3 +232,14 @@ def test_what_stands_for_no_data_may_be_nowhere(missing):
     images = read(written(pixels, extratags=[(42113, 2, 0, missing, True)]))
     assert images.assumed == ()
     np.testing.assert_array_equal(images.pixels, pixels)
+
+
+@pytest.mark.parametrize(
+    "told", [{"slices": 6}, {"channels": 2, "slices": 6}, {"frames": 6}], ids=str
+)
+def test_a_stack_that_was_interrupted_is_read_as_far_as_it_goes(told):
+    said = {"ImageJ": "1.54f", "images": math.prod(told.values())} | told
+    text = "".join(f"{key}={value}\n" for key, value in said.items())
+    images = read(written(SIX[:4], description=text))
+    assert images.pixels.size == SIX[:4].size
+    assert "and the file holds 4: it was read as" in images.assumed[0]

@@ -2,11 +2,12 @@
 
 import keras
 import numpy as np
+import openvino as ov
 import pytest
 import tensorflow as tf
 from keras import layers
 
-from segmentation.networks.conversion import readers
+from segmentation.networks.conversion import exporting
 
 
 @pytest.fixture
@@ -16,15 +17,24 @@ def bilinear():
 
 
 def test_interpolating_upsampling_of_free_size_is_not_traced(bilinear, tmp_path):
-    """The reason of ``readers._upsampling_of_free_size``: where this fails, it can go."""
+    """The reason of ``exporting._upsampling_of_free_size``: where this fails, it can go."""
     with pytest.raises(tf.errors.OperatorNotAllowedInGraphError):
         bilinear.export(tmp_path / "exported", format="tf_saved_model", verbose=False)
 
 
+def test_argmax_looks_at_bits(tmp_path):
+    """The reason of ``exporting._plain_argmax``: where this fails, it can go."""
+    image = keras.Input((None, None, 3))
+    model = keras.Model(image, keras.ops.argmax(image, axis=-1))
+    model.export(tmp_path / "exported", format="tf_saved_model", verbose=False)
+    with pytest.raises(RuntimeError, match="Bitcast"):
+        ov.Core().read_model(tmp_path / "exported")
+
+
 def test_upsampling_has_one_place_that_resizes(bilinear):
     image = np.random.default_rng(0).random((1, 3, 4, 1)).astype(np.float32)
-    with readers._upsampling_of_free_size():
-        assert layers.UpSampling2D._resize_images.__module__ == readers.__name__
+    with exporting._upsampling_of_free_size():
+        assert layers.UpSampling2D._resize_images.__module__ == exporting.__name__
         replaced = bilinear(image)
     np.testing.assert_allclose(replaced, bilinear(image), atol=1e-6)
 

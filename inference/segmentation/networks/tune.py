@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 ENGINES = ("openvino", "tensorflow")
 ON_GPU = ("tensorflow",)  # these come first where there is a GPU
 AUTO = "auto"
+RANDOM = "Random"  # in the names of operations that TensorFlow draws numbers with
+REPEATS = 12  # a flip by chance is the same in one of 2,048
+BY_CHANCE = 0.01  # what answers to one picture may differ by, on a GPU in 16 bits
 AGREEMENT = 0.999  # of a picture's pixels, for 16 bits in place of 32
 MEAN_DIFFERENCE = 0.01  # of its probabilities, at most
 SUM = 0.02  # how far from 1 the sum of the probabilities of all classes may be
@@ -112,6 +115,8 @@ def tune(
     trial = _Trial(source, computing or Computing(), threshold, meaning, name, engine)
     network = trial.fastest()
     check_values(network, source.ends, meaning)
+    if RANDOM in source.unconverted:
+        _check_repeats(network, meaning)
     return network
 
 
@@ -205,6 +210,23 @@ def check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
                 f"{sums.min():.3g} to {sums.max():.3g}, so that they may overlap; say so in "
                 'model.json: "multilabel": true, or false for the likeliest class'
             )
+
+
+def _check_repeats(network: Network, meaning: Meaning) -> None:
+    """Refuse what answers by chance, as layers do that change images in training.
+
+    Raises:
+        ModelError: it gives something else for the same picture.
+    """
+    picture = meaning.preprocessing.of_intensities(next(_pictures(network)))
+    given = [try_out(network, picture, "a picture of cells") for _ in range(REPEATS)]
+    difference = float(np.ptp(given, axis=0).max())
+    if difference > BY_CHANCE:
+        raise ModelError(
+            f"{network.name} gives something else for the same picture each time, by up to "
+            f"{difference:.2g}; it was saved as for training, with random layers; save it without "
+            "them, or bring the .keras that it was made of, where they are left out"
+        )
 
 
 def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:

@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 
 from .. import artifacts
 from ..networks import meaning
-from ..networks.form import LAST_OF_SEVERAL
+from ..networks.form import LAST_OF_SEVERAL, MOST_LIKELY
 from ..networks.network import Network, Source
 from ..networks.tune import Computing, tune
 from ..preprocessing import NOTHING, Preprocessing
@@ -112,7 +112,7 @@ def make(
 
 def _is_told(assumed: str) -> bool:
     """Whether answers say what was assumed of an artifact, besides the log."""
-    return LAST_OF_SEVERAL in assumed
+    return LAST_OF_SEVERAL in assumed or MOST_LIKELY in assumed
 
 
 def _sizes(source: Source, told: Sizes) -> Sizes:

@@ -209,7 +209,12 @@ def _check_dtype(dtype: np.dtype) -> None:
     Raises:
         RequestError: so that nothing of its data is read.
     """
-    if dtype.hasobject or dtype.names:
+    if dtype.names and not dtype.hasobject:
+        raise RequestError(
+            f"NPY has the fields {', '.join(dtype.names)[:200]}; one number a value is read; "
+            "convert it with numpy.lib.recfunctions.structured_to_unstructured"
+        )
+    if dtype.hasobject:
         raise RequestError(
             f"NPY holds {f'{dtype}'[:200]}, which numpy pickles; only plain numbers are read, "
             "never pickles; convert it with .astype(numpy.uint8) and "

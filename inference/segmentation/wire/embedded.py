@@ -84,13 +84,18 @@ def _check_alike(one: Images, first: Images, number: int) -> None:
             f"instance {number} is a stack, {times(one.pixels.shape)}; each of several holds one "
             "image; send stacks one by one"
         )
-    kinds = [(image.pixels.shape, image.pixels.dtype, image.range) for image in (one, first)]
+    kinds = [(image.pixels.shape, image.pixels.dtype) for image in (one, first)]
     if kinds[0] != kinds[1]:
         raise RequestError(
-            f"instance {number} is {times(one.pixels.shape)} of "
-            f"{8 * one.pixels.dtype.itemsize} bits, instance 0 is {times(first.pixels.shape)} of "
-            f"{8 * first.pixels.dtype.itemsize}; all images of a request have one size and depth; "
-            "send the others in requests of their own"
+            f"instance {number} is {times(one.pixels.shape)} of {_bits(one)} bits, instance 0 is "
+            f"{times(first.pixels.shape)} of {_bits(first)}; all images of a request have "
+            "one size and depth; send the others in requests of their own"
+        )
+    if one.range != first.range:
+        told = [_white(image) for image in (one, first)]
+        raise RequestError(
+            f"instance {number} tells {told[0]}, instance 0 {told[1]}; all images of a request "
+            "have one range; send files of one kind, or each in a request of its own"
         )
     if one.axes != first.axes:
         told = ["×".join(image.axes) or "not told" for image in (one, first)]
@@ -98,6 +103,18 @@ def _check_alike(one: Images, first: Images, number: int) -> None:
             f"instance {number} has the axes {told[0]}, instance 0 {told[1]}; all images of a "
             "request have the same; send files of one format, or each in a request of its own"
         )
+
+
+def _bits(image: Images) -> int:
+    kind = image.pixels.dtype
+    return 1 if kind.kind == "b" else 8 * kind.itemsize
+
+
+def _white(image: Images) -> str:
+    """What the file of an image says of its values."""
+    if image.range is None:
+        return "no range of its values"
+    return f"values from {image.range.black:g} (black) to {image.range.white:g} (white)"
 
 
 def _one(content: Any, where: str, readers: Sequence[Reader], max_pixels: int) -> Images:

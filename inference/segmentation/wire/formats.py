@@ -1,6 +1,7 @@
 """Which formats there are. Every list of formats in the project is made of these tables."""
 
 from .arrays import Npy, Npz
+from .csv import Csv
 from .format import Format, Reader
 from .geojson import GeoJson
 from .pictures.avif import Avif
@@ -11,7 +12,7 @@ from .pictures.jpeg2000 import Jpeg2000
 from .pictures.jpegxl import JpegXl
 from .pictures.webp import WebP
 from .pictures.written import AnyPicture, Jpeg, Png
-from .text import Csv, Json, JsonLines
+from .text import Json, JsonLines
 from .tiff.format import Tiff
 
 FORMATS: tuple[Format, ...] = (

@@ -1,12 +1,12 @@
-"""JSON, JSON Lines and CSV: numbers from 0 to 255 in requests; the values of the answer.
+"""JSON and JSON Lines: numbers from 0 to 255 in requests; the values of the answer.
 
-https://www.rfc-editor.org/rfc/rfc8259, https://jsonlines.org, https://www.rfc-editor.org/rfc/rfc4180
+https://www.rfc-editor.org/rfc/rfc8259, https://jsonlines.org
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import chain, islice
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -18,15 +18,10 @@ from ..errors import RequestError
 from ..images import Images, check_shape, check_size
 from . import embedded, geojson, media_types, nesting, table
 from .format import Format, Reader
-from .weighing import weigh
 from .writing import array_of
 
 MIN_AXES, MAX_AXES = 2, 4  # of images: H×W, N×H×W×C
 MAX_IMAGES = 10_000  # of JSON Lines
-MAX_ROWS = 1_000_000  # of CSV
-MAX_LINE = 16 << 20  # characters of a row in CSV
-SMALL = 1 << 20  # bytes of a text that need no weighing
-FLOATS = 16  # as bytes of a value: what numpy needs to read them as text
 EXACT = 1 << 24  # up to which float32 holds every whole number
 
 
@@ -65,7 +60,7 @@ class Json(Format):
             return geojson.dumps(prediction)
         if prediction.answer.content is Content.TABLE:
             return bytes(array_of(table.records(prediction)))
-        return _dumps(np.asarray(prediction))
+        return dumps(np.asarray(prediction))
 
 
 class JsonLines(Format):
@@ -102,46 +97,7 @@ class JsonLines(Format):
     def encode(self, prediction: Prediction) -> bytes:
         if prediction.answer.content is Content.TABLE:
             return b"".join(orjson.dumps(row) + b"\n" for row in table.records(prediction))
-        return b"".join(_dumps(image) + b"\n" for image in prediction.per_image)
-
-
-class Csv(Format):
-    """One image, a row a line."""
-
-    name = "CSV"
-    media_type = media_types.CSV
-    suffixes = (".csv",)
-    contents = frozenset({Content.ARRAY, Content.TABLE})
-    usual_for = Content.TABLE
-    many_planes = False
-    place = 7
-
-    def decode(self, body: bytes | str, max_pixels: int) -> Images:
-        data = body.encode() if isinstance(body, str) else body
-        _weigh_csv(data, max_pixels)
-        try:
-            lines = _lines(data)
-            first = [*islice(lines, 1)]
-            if not first:
-                raise RequestError(
-                    "body has no row; CSV holds one image, a row a line; send at least one"
-                )
-            rows = chain(first, lines)
-            image = np.loadtxt(rows, np.float64, delimiter=",", comments=None, ndmin=2)
-        except UnicodeDecodeError as exc:
-            raise _no_utf8(exc) from exc
-        except ValueError as exc:
-            raise RequestError(
-                f"CSV cannot be read: {exc}; every line is a row of the image, numbers 0–255 "
-                "between commas, all rows of one length, no header; mend that row"
-            ) from exc
-        return Images(_compact(image), None, "HW", self.media_type, text=True)
-
-    def encode(self, prediction: Prediction) -> bytes:
-        if prediction.answer.content is Content.TABLE:
-            return table.csv_of(prediction)
-        [image] = prediction.per_image
-        return b"".join(_dumps(row)[1:-1] + b"\n" for row in image)  # [1,2] -> 1,2
+        return b"".join(dumps(image) + b"\n" for image in prediction.per_image)
 
 
 def _parameters(content: Any) -> dict[str, Any]:
@@ -161,37 +117,6 @@ def _check_line(shape: tuple[int, ...], number: int, first: tuple[int, ...]) -> 
         )
 
 
-def _weigh_csv(data: bytes, max_pixels: int) -> None:
-    """Refuse what would be too large, by its lines and its commas, whatever ends a line."""
-    if len(data) > SMALL:
-        rows = max(data.count(b"\n"), data.count(b"\r"))
-        rows += not data.endswith((b"\n", b"\r"))
-        if rows > MAX_ROWS:
-            raise RequestError(
-                f"CSV has {rows:,} lines; up to {MAX_ROWS:,} are read; a line is one row of the "
-                "image; send such images as application/x-npy"
-            )
-        weigh((rows, data.count(b",") // rows + 1), max_pixels, FLOATS)
-
-
-def _lines(data: bytes) -> Iterator[str]:
-    """The lines of a CSV that are not blank.
-
-    Raises:
-        UnicodeDecodeError: it is not UTF-8.
-        RequestError: a line has too many bytes.
-    """
-    text = io.TextIOWrapper(io.BytesIO(data), "utf-8-sig")
-    while line := text.readline(MAX_LINE):
-        if len(line) == MAX_LINE:
-            raise RequestError(
-                f"CSV has a line of more than {MAX_LINE:,} characters; a line is one row of the "
-                "image; send wide images as application/x-npy"
-            )
-        if line.strip():
-            yield line
-
-
 def _parse_json(text: bytes | str, where: str) -> Any:
     nesting.check(text)
     try:
@@ -209,10 +134,11 @@ def _check_utf8(body: bytes) -> None:
     try:
         body.decode("utf-8")
     except UnicodeDecodeError as exc:
-        raise _no_utf8(exc) from exc
+        raise no_utf8(exc) from exc
 
 
-def _no_utf8(exc: UnicodeDecodeError) -> RequestError:
+def no_utf8(exc: UnicodeDecodeError) -> RequestError:
+    """The refusal of text in another encoding."""
     return RequestError(f"body is not UTF-8: {exc}; text must be sent in UTF-8")
 
 
@@ -274,6 +200,8 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
             f"{where} holds something that is no number; images are nested arrays of numbers "
             '0–255, or a file in base64, {"b64": "…"}; convert it'
         )
+    if not array.size:
+        raise RequestError(f"{where} is empty; send at least one image of at least one pixel")
     check_shape(array.shape, where)
     low, high = array.min(), array.max()
     largest = np.finfo(np.float32).max
@@ -282,14 +210,15 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
             f"{where} has values from {low:g} to {high:g}; such numbers are no intensities; send "
             "the values of the image"
         )
-    return _compact(array)
+    return compact(array)
 
 
-def _compact(numbers: np.ndarray) -> np.ndarray:
+def compact(numbers: np.ndarray) -> np.ndarray:
     """As float32, unless they are so large that digits would be lost before a range is known."""
     large = numbers.size and max(-numbers.min(), numbers.max()) > EXACT
     return numbers.astype(np.float64 if large else np.float32)
 
 
-def _dumps(array: np.ndarray) -> bytes:
+def dumps(array: np.ndarray) -> bytes:
+    """An array as JSON."""
     return orjson.dumps(np.ascontiguousarray(array), option=orjson.OPT_SERIALIZE_NUMPY)

@@ -28,11 +28,8 @@ WEIGHTED = {
 ACTIVATIONS = {"Sigmoid": SIGMOID, "SoftMax": SOFTMAX, "Softmax": SOFTMAX}
 LIMITS = {"Maximum", "Minimum"}
 # the largest intensity that a type of whole numbers tells by itself; 8 signed bits hold none
-WHOLE = {
-    ov.Type.u8: EIGHT_BITS,
-    ov.Type.u16: SIXTEEN_BITS,
-    ov.Type.i8: UNTOLD,
-}
+TOLD = {ov.Type.u8: EIGHT_BITS, ov.Type.i8: UNTOLD}
+UNLESS_DIVIDED = {ov.Type.u16: SIXTEEN_BITS}  # by what tells that it is another
 LOGARITHM = "LogSoftmax"  # softmax makes the same of what it gives as of what it was given
 # a first layer that makes less than this of the whole range of intensities expects larger numbers
 LEAST_RANGE = 0.05
@@ -91,11 +88,22 @@ def _is_linear(value: Any) -> bool:
             varying = [one for one in node.input_values() if graphs.constant(one) is None]
             if kind in SUMS:
                 known[name] = any(map(linear, varying)) and not any(map(_is_bounded, varying))
+            elif kind in WEIGHTED:
+                known[name] = not _mixes_probabilities(node)
             else:
-                known[name] = kind in WEIGHTED or (kind == "Concat" and all(map(linear, varying)))
+                known[name] = kind == "Concat" and all(map(linear, varying))
         return known[name]
 
     return linear(value)
+
+
+def _mixes_probabilities(node: Any) -> bool:
+    """Whether a layer takes probabilities and has no weight below 0, as where a mask is blurred or
+    classes are put together: it may well give probabilities, too, and its values tell.
+    """
+    weights = graphs.constant(node.input_value(1))
+    taken = _last(node.input_value(0))[0].get_node().get_type_name()
+    return taken in ACTIVATIONS and weights is not None and bool(weights.min() >= 0)
 
 
 def _is_bounded(value: Any) -> bool:
@@ -181,9 +189,9 @@ def _largest(graph: ov.Model) -> int:
         elif kind in MOVES | {"Clamp"} and known[0] is not None:
             element = node.get_output_element_type(0)
             if kind == "Convert" and element.is_integral() and gain < LARGEST_ROUNDED:
-                if element in WHOLE:
-                    return WHOLE[element]
-                otherwise = EIGHT_BITS  # unless what follows tells more
+                if element in TOLD:
+                    return TOLD[element]
+                otherwise = UNLESS_DIVIDED.get(element, EIGHT_BITS)
         elif kind == "Concat" and len(own) == len(known):  # as of one gray channel three
             gain = max(own)
         else:

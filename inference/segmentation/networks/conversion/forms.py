@@ -10,7 +10,7 @@ from functools import partial
 
 from ...errors import ModelError
 from ...spec_entries import Ports
-from ..form import LAST_OF_SEVERAL, OURS, PIXELS, Form
+from ..form import LAST_OF_SEVERAL, MOST_LIKELY, OURS, PIXELS, Form
 from .ports import Port
 
 RULE = (
@@ -99,8 +99,11 @@ def find(
             f"{name} gives {_listed(outputs)}, of which several may be it, and none has the "
             'image\'s size; name one in model.json: "output": "…", or its index from 0'
         )
-    ambiguous = any(preference(one)[:-1] == preference(form)[:-1] for one in others)
-    return form, list(_assumed(form, outputs, ports, ambiguous))
+    why = "the only one that has values for each pixel"
+    if others:
+        alike = any(preference(one)[:-1] == preference(form)[:-1] for one in others)
+        why = LAST_OF_SEVERAL if alike else MOST_LIKELY
+    return form, list(_assumed(form, outputs, ports, why))
 
 
 def _preference(outputs: Sequence[Port], bounded: Bounded, form: Form) -> tuple:
@@ -109,9 +112,8 @@ def _preference(outputs: Sequence[Port], bounded: Bounded, form: Form) -> tuple:
     return whole, -form.factor, is_main, bounded(form.output), form.output
 
 
-def _assumed(form: Form, outputs: Sequence[Port], ports: Ports, ambiguous: bool) -> Iterator[str]:
+def _assumed(form: Form, outputs: Sequence[Port], ports: Ports, why: str) -> Iterator[str]:
     if len(outputs) > 1 and ports.output is None:
-        why = LAST_OF_SEVERAL if ambiguous else "which looks most like probabilities of its pixels"
         yield (
             f"it gives {_listed(outputs)}, of which {outputs[form.output].name} is taken, {why}; "
             '"output" in model.json names another'

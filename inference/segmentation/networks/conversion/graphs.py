@@ -85,6 +85,15 @@ def output_shapes(model: ov.Model, shape: tuple[int, ...]) -> list[tuple[int, ..
 def constant(output: Any) -> np.ndarray | None:
     """The values of an output that is the same for all images; None where it is not."""
     node = output.get_node()
+    if node.get_type_name() == "Convert":  # as of weights that are stored in 16 bits
+        stored = constant(node.input_value(0))
+        kind = output.get_element_type()
+        return None if stored is None or kind.is_integral() else stored.astype(kind.to_dtype())
+    if node.get_type_name() in ("Reshape", "Unsqueeze", "Squeeze"):
+        stored = constant(node.input_value(0))
+        if stored is None or output.get_partial_shape().is_dynamic:
+            return None
+        return stored.reshape(fixed_shape(output))
     return node.get_data() if node.get_type_name() == "Constant" else None
 
 

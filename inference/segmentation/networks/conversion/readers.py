@@ -8,9 +8,7 @@
 Runs in the converting process only, but for ``exported``.
 """
 
-import contextlib
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +18,7 @@ import openvino as ov
 
 from ...errors import ModelError
 from ..network import ONE
-from . import ends, frontends, saved_model
+from . import ends, exporting, frontends, saved_model
 from .ends import LOGARITHM
 from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
@@ -28,7 +26,6 @@ from .sources import NotHere, Run, in_a_line
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
 POINTER = b"version https://git-lfs"
-AUGMENTING = ("Random", "GaussianNoise", "GaussianDropout", "AlphaDropout")
 FILE_SUFFIXES = (*KERAS_SUFFIXES, ".onnx", ".tflite")
 
 
@@ -120,36 +117,14 @@ def keras_model(model: Any, folder: Path) -> Reading:
     """
     inputs, outputs, exported_as = keras_ports(model)
     source = of_function(model)
-    _leave_as_it_is(model)
     try:
         exported = folder / "exported"
-        with _quiet():
-            _export(model, exported)
+        exporting.export(model, exported)
         graph = in_order(ov.Core().read_model(exported), exported_as)
     except Exception as exc:  # what Keras cannot trace, or OpenVINO cannot read
         return Reading(None, in_a_line(exc), source, "", inputs, outputs, _white_of(model))
     vectors = vectors_of(model)
     return Reading(graph, "", source, "", inputs, outputs, ONE, vectors, _doubtful(graph))
-
-
-def _leave_as_it_is(model: Any) -> None:
-    """Let layers that change images in training alone give what they take, in place: OpenVINO
-    cannot read what they are exported as, though it does nothing.
-    """
-    for layer in getattr(model, "layers", None) or []:
-        _leave_as_it_is(layer)
-        if type(layer).__name__.startswith(AUGMENTING):
-            layer.call = lambda images, *_, **__: images
-
-
-def _export(model: Any, folder: Path) -> None:
-    import keras
-
-    if not isinstance(model, keras.Model):  # it is of Keras 2
-        model.export(str(folder))
-        return
-    with _upsampling_of_free_size():
-        model.export(folder, format="tf_saved_model", verbose=False)
 
 
 def keras_ports(model: Any) -> tuple[list[Port], list[Port], list[str]]:
@@ -182,7 +157,7 @@ def _white_of(model: Any) -> int:
         if kind == "Rescaling":
             found = ends.of_gain(float(np.abs(layer.scale).max()))
             return told if found is None else found
-        if kind != "InputLayer" and not kind.startswith(AUGMENTING):
+        if kind != "InputLayer" and not kind.startswith(exporting.AUGMENTING):
             break
     return told
 
@@ -255,35 +230,3 @@ def _in_float32(values: Any) -> Any:
     import tensorflow as tf
 
     return tf.cast(values, tf.float32) if values.dtype.is_floating else values
-
-
-@contextlib.contextmanager
-def _upsampling_of_free_size() -> Iterator[None]:
-    """Let interpolating UpSampling2D be traced for images of any size.
-
-    Keras 3.15 computes the new size with Python's numbers, which a free size has none of
-    (tests/upstream/test_keras.py).
-    """
-    import tensorflow as tf
-    from keras import layers
-
-    original = layers.UpSampling2D._resize_images
-
-    def resize(self, x, height_factor, width_factor, data_format, interpolation="nearest"):
-        if interpolation not in ("bilinear", "bicubic") or data_format != "channels_last":
-            return original(self, x, height_factor, width_factor, data_format, interpolation)
-        size = tf.shape(x)[1:3] * [height_factor, width_factor]
-        return tf.cast(tf.image.resize(x, size, interpolation), x.dtype)
-
-    layers.UpSampling2D._resize_images = resize
-    try:
-        yield
-    finally:
-        layers.UpSampling2D._resize_images = original
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Exporting prints what it does, whatever it is told."""
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere):
-        yield

@@ -176,7 +176,8 @@ class _Search:
     def _misfits_of(self, statistics: tuple[np.ndarray, np.ndarray], share: float) -> np.ndarray:
         """(N,); a training that was long is the likelier one."""
         residuals = self._residuals(statistics, share)
-        return (residuals**2).mean(1) * (1 + SHORT * (1 - share))
+        misfits = (residuals**2).mean(1) * (1 + SHORT * (1 - share))
+        return np.where(np.isnan(misfits), np.inf, misfits)  # as of roots of negative numbers
 
     def _refined(self, fit: _Fit, texture: np.ndarray, bounded: bool) -> _Fit:
         """By Gauss-Newton steps, with a mean for each channel where these are few."""
@@ -188,6 +189,8 @@ class _Search:
             statistics = self._at(places, texture, bounded)
             each = [self._misfits_of(statistics, share)[0] for share in SHARES]
             residuals = self._residuals(statistics, SHARES[int(np.argmin(each))])
+            if not np.isfinite(residuals).all():
+                break
             slopes = (residuals[1:] - residuals[0]).T / change
             step = np.linalg.lstsq(slopes, -residuals[0], rcond=1e-6)[0]
             tried = np.stack([place + part * step for part in (1, 0.5, 0.2)])

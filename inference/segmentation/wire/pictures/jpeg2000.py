@@ -21,7 +21,7 @@ MAX_COMPONENTS = 4
 MAX_TILES = 4096
 MAX_BOXES = 1000
 ENUMERATED, GRAY = b"\1", b"\0\0\0\x11"  # of a box that tells the colour space
-OPACITY = (1, 2)  # types of channels; of the second, colours are multiplied by it
+COLOUR, OPACITY = 0, (1, 2)  # types of channels; of the second, colours are multiplied by it
 WORKING = 4  # bytes of a value: OpenJPEG computes in 32 bits
 
 
@@ -48,12 +48,6 @@ class Header:
     def shape(self) -> tuple[int, ...]:
         size = (self.height, self.width)
         return (*size, len(self.bits)) if len(self.bits) > 1 else size
-
-    @property
-    def range(self) -> Range:
-        bits = max(self.bits)
-        low = -(1 << (bits - 1)) if self.signed else 0
-        return Range(low, low + (1 << bits) - 1)
 
 
 def read_header(body: bytes | bytearray) -> Header:
@@ -125,14 +119,48 @@ def _boxes(body: bytes | bytearray, place: int, end: int) -> Iterator[tuple[byte
 
 
 def _alpha(body: bytes | bytearray, components: int) -> bool | None:
-    """True: the file says that the last component is opacity, and no other; None: it does not."""
+    """True: the file says that the last component, once in order, is opacity; None: it does not."""
     content = _described(body, b"cdef") if components in (2, 4) else None
     if content is None:
         return None
     # how many there are, then number, type, and colour of each
     told = struct.iter_unpack(">3H", content[2 : 2 + (len(content) - 2) // 6 * 6])
     opacity = [number for number, meaning, _ in told if meaning in OPACITY]
-    return True if opacity == [components - 1] else None
+    last = opacity == [components - 1] or _is_reordered(body)
+    return True if last and len(opacity) == 1 else None
+
+
+def _is_reordered(body: bytes | bytearray) -> bool:
+    """Whether a colour does not stand at its place, as in BGR: Pillow takes it as it stands."""
+    content = _described(body, b"cdef") or b"\0\0"
+    told = struct.iter_unpack(">3H", content[2 : 2 + (len(content) - 2) // 6 * 6])
+    return any(
+        meaning == COLOUR and place != number + 1 for number, meaning, place in told if place
+    )
+
+
+def _palette(body: bytes | bytearray) -> bytes:
+    """How many bits less one the columns of the palette have; empty: there is no palette.
+
+    Raises:
+        RequestError: of columns that are not alike, or of numbers below 0.
+    """
+    content = _described(body, b"pclr")
+    if content is None or len(content) < 4:
+        return b""
+    depths = content[3 : 3 + content[2]]
+    if len({*depths}) > 1 or max(depths, default=0) > 15 or len(depths) > MAX_COMPONENTS:
+        raise RequestError(
+            f"JPEG 2000 has a palette of {len(depths)} columns of several depths, or of more than "
+            f"16 bits; up to {MAX_COMPONENTS} of one depth are read; save it without a palette"
+        )
+    return depths
+
+
+def _range(header: Header, palette: bytes) -> Range | None:
+    """That of the samples, or of the colours that they stand for; None of what may be below 0."""
+    bits = palette[0] + 1 if palette else max(header.bits)
+    return None if header.signed else Range(0, (1 << bits) - 1)
 
 
 def _is_of_planes(body: bytes | bytearray, components: int) -> bool:
@@ -170,9 +198,12 @@ class Jpeg2000(Reader):
         header = read_header(body)
         weigh(header.shape, max_pixels, WORKING)
         _check(header)
-        alpha = _alpha(body, len(header.bits))
-        usual = header.even and not header.signed and max(header.bits) == 8
-        if usual and not _is_of_planes(body, len(header.bits)):
+        palette = _palette(body)
+        components = max(len(palette), len(header.bits))
+        weigh((*header.shape[:2], components), max_pixels, WORKING)
+        alpha = _alpha(body, components)
+        usual = header.even and not header.signed and max(header.bits) == 8 and not palette
+        if usual and not _is_of_planes(body, len(header.bits)) and not _is_reordered(body):
             images = pillow.read(body, self.name, self.media_type, max_pixels)
             several = len(header.bits) > 1  # else what has more channels is looked up in a palette
             return replace(images, alpha=alpha) if several else images
@@ -181,7 +212,7 @@ class Jpeg2000(Reader):
         with decoding(self.media_type):
             pixels = imagecodecs.jpeg2k_decode(body)
         images = stored(pixels, self.media_type, "HWC"[: pixels.ndim])
-        return replace(images, range=header.range, alpha=alpha)
+        return replace(images, range=_range(header, palette), alpha=alpha)
 
 
 def _check(header: Header) -> None:

@@ -71,7 +71,8 @@ def read(
         pixels = _only(image) if frames == 1 else _stack(image, skipped, frames)
     axes = ("N" if frames > 1 else "") + ("HWC" if pixels.ndim - (frames > 1) == 3 else "HW")
     alpha = pixels.shape[-1] in (2, 4) if axes.endswith("C") else None
-    return replace(stored(pixels, media_type, axes), alpha=alpha)
+    images = replace(stored(pixels, media_type, axes), alpha=alpha)
+    return images.noting("" if stacks else _left_out(image))
 
 
 def opened(body: bytes, name: str) -> Image.Image:
@@ -84,6 +85,12 @@ def opened(body: bytes, name: str) -> Image.Image:
             f"are; convert it to image/png, or send application/x-npy, for up to {MAX_CHANNELS} "
             "channels"
         ) from exc
+
+
+def _left_out(image: Image.Image) -> str:
+    """A sentence about pictures behind the first one, as cameras add them; "": there is none."""
+    count = getattr(image, "n_frames", 1)
+    return f"the file holds {count} pictures, and the first was read" if count > 1 else ""
 
 
 def _shape(image: Image.Image) -> tuple[int, ...]:

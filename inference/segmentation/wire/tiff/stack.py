@@ -56,7 +56,8 @@ def arranged(
         )
     if len(pages) >= total:
         return Stack(pages[:total], axes, lengths, 1, calibration)
-    block = total // lengths[0]
+    outer = next(place for place, length in enumerate(lengths) if length > 1)
+    block = total // math.prod(lengths[: outer + 1])
     longer = [pair for pair in zip(axes, lengths, strict=True) if pair[1] > 1]
     named = ", ".join(f"{axis} {length}" for axis, length in longer)
     came = f"{who} of the TIFF names {total} planes ({named}), and the file holds {len(pages)}"
@@ -65,11 +66,11 @@ def arranged(
             return Stack(pages, axes, lengths, total, calibration)
         note = f"{came}: it was read as one image"
         return Stack(pages, "I", (1,), 1, calibration, (note,))
-    if len(pages) % block or axes[0] == "C":
+    if len(pages) % block or axes[outer] == "C":
         raise RequestError(
             f"{came}; others may be in further files, or were never written; save it as one whole "
             "file, for example with Fiji"
         )
-    fewer = (len(pages) // block, *lengths[1:])
-    note = f"{came}: it was read as {len(pages) // block} along {axes[0]}"
+    fewer = (*lengths[:outer], len(pages) // block, *lengths[outer + 1 :])
+    note = f"{came}: it was read as {len(pages) // block} along {axes[outer]}"
     return Stack(pages, axes, fewer, 1, calibration, (note,))
