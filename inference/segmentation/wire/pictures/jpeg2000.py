@@ -44,11 +44,6 @@ class Header:
     even: bool
     tiles: int
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        size = (self.height, self.width)
-        return (*size, len(self.bits)) if len(self.bits) > 1 else size
-
 
 def read_header(body: bytes | bytearray) -> Header:
     """The header of the code stream, wherever it begins.
@@ -196,11 +191,11 @@ class Jpeg2000(Reader):
     def decode(self, body: bytes, max_pixels: int) -> Images:
         check_begins(body, self.media_type, [self])
         header = read_header(body)
-        weigh(header.shape, max_pixels, WORKING)
-        _check(header)
         palette = _palette(body)
         components = max(len(palette), len(header.bits))
-        weigh((*header.shape[:2], components), max_pixels, WORKING)
+        size = (header.height, header.width)
+        weigh((*size, components) if components > 1 else size, max_pixels, WORKING)
+        _check(header)
         alpha = _alpha(body, components)
         usual = header.even and not header.signed and max(header.bits) == 8 and not palette
         if usual and not _is_of_planes(body, len(header.bits)) and not _is_reordered(body):
