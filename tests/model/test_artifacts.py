@@ -182,6 +182,13 @@ def test_a_pointer_of_git_lfs_is_told(tmp_path):
         artifacts.load(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "model.tflite"])
+def test_an_empty_file_is_told(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(ModelError, match=f"{name} is empty"):
+        artifacts.load(tmp_path)
+
+
 def test_code_in_a_folder_of_the_archive_is_not_passed_over(tmp_path):
     touched(tmp_path, "unet/model.onnx", "unet/code/inference.py")
     with pytest.raises(ModelError, match=r"unet/code is looked for at the top.*; move code/ there"):

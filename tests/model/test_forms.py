@@ -240,6 +240,27 @@ def test_images_without_a_batch(images, tmp_path):
     np.testing.assert_allclose(result, sigmoid(images[..., :1] - images[..., 1:2]), atol=1e-5)
 
 
+LACKING = {
+    "(H, W)": (lambda x: tf.sigmoid(x[0, ..., 0] - 0.5), 1),
+    "(H, W, K)": (lambda x: tf.sigmoid(x[0] - 0.5), 3),
+    "(K, H, W)": (lambda x: tf.transpose(tf.sigmoid(x[0] - 0.5), (2, 0, 1)), 3),
+}
+
+
+@pytest.mark.parametrize("size", [(48, 64), (None, None)])
+@pytest.mark.parametrize("shape", LACKING)
+def test_of_one_image_an_output_may_lack_the_batch(shape, size, images, tmp_path):
+    """As networks of PyTorch do that end with ``squeeze()``."""
+    last, classes = LACKING[shape]
+    module = tf.Module()
+    signature = [tf.TensorSpec((1, *size, 3), tf.float32, "image")]
+    module.__call__ = tf.function(last, input_signature=signature)
+    source = of_module(module, tmp_path)
+    result = openvino.network(source, "float32", None).run(images)
+    assert (source.batch, source.classes) == (1, classes)
+    np.testing.assert_allclose(result, sigmoid(images[..., :classes] - 0.5), atol=1e-5)
+
+
 class Labels(tf.Module):
     def __init__(self, last):
         super().__init__()

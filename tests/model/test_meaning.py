@@ -306,3 +306,9 @@ def test_what_answers_by_chance_is_refused(pixels, tmp_path):
     keras.Model(image, x).export(tmp_path / "model", format="tf_saved_model", verbose=False)
     with pytest.raises(ModelError, match="gives something else for the same picture each time"):
         load(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore:You are using a softmax over axis")  # so it is
+def test_the_softmax_of_one_class_is_refused(pixels):
+    with pytest.raises(ModelError, match="softmax of one class, which is 1 for each pixel"):
+        served(unet_like(layers.Conv2D(1, 1, activation="softmax")), pixels)

@@ -48,6 +48,11 @@ class Form:
     activation: str = ""
     labels: bool = False
 
+    @property
+    def batches(self) -> bool:
+        """Whether the model takes several images at once, and gives as many."""
+        return "b" in self.taken and "b" in self.given
+
     def shape(
         self, batch: int | None, height: int | None, width: int | None, channels: int
     ) -> tuple[int | None, ...]:

@@ -189,9 +189,14 @@ def check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
     """Refuse a network whose values are no probabilities, if its layers do not say that they are.
 
     Raises:
-        ModelError: it fails, gives other values than 0–1, or probabilities of several classes that
-            may overlap or not.
+        ModelError: it fails, gives other values than 0–1, probabilities of several classes that may
+            overlap or not, or the softmax of one class.
     """
+    if ends.activation == SOFTMAX and network.classes == 1:
+        raise ModelError(
+            f"{network.name} ends with the softmax of one class, which is 1 for each pixel of "
+            "every image; end it with a sigmoid, or say in model.json which output is meant"
+        )
     if meaning.activation or meaning.labels or ends.activation in (SIGMOID, SOFTMAX):
         return
     picture = meaning.preprocessing.of_intensities(next(_pictures(network)))

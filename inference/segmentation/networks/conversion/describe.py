@@ -51,7 +51,7 @@ def of_graph(graph: ov.Model, name: str, geometry: Geometry, ends: Ends) -> Desc
 def _rewritten(model: ov.Model, form: Form, shape: forms.Shape) -> ov.Model:
     model = model.clone()
     lengths = dict(zip(form.taken, shape, strict=True))
-    batch = lengths["b"] if "b" in form.taken else 1
+    batch = lengths["b"] if form.batches else 1
     sides = [length and length - 2 * form.border for length in (lengths["y"], lengths["x"])]
     wanted = [batch, *sides, lengths.get("c", 1)]
     images = ops.parameter(

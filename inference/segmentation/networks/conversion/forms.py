@@ -190,6 +190,7 @@ def _forms(taken: str, shape: Shape, trial: Trial, wanted: Sequence[int]) -> Ite
     """The form of each output that has one, by the first sizes that the model takes."""
     lengths = dict(zip(taken, shape or (None,) * len(taken), strict=True))
     fixed = (lengths["y"], lengths["x"])
+    count = lengths.get("b") or 1
 
     def results(sides: tuple[int, int]) -> list[tuple[int, ...]] | None:
         known = {"b": lengths.get("b"), "c": lengths.get("c")} | dict(zip("yx", sides, strict=True))
@@ -199,7 +200,7 @@ def _forms(taken: str, shape: Shape, trial: Trial, wanted: Sequence[int]) -> Ite
     for more, sides in _sizes(fixed):
         given = results(sides) or []
         for index in wanted if given else ():
-            form, less = _form_of(given[index], taken, sides)
+            form, less = _form_of(given[index], taken, sides, count)
             if form and (index not in least or less < least[index][0]):
                 least[index] = less, replace(form, output=index), more
         if any(less == 0 for less, _, _ in least.values()):
@@ -210,7 +211,7 @@ def _forms(taken: str, shape: Shape, trial: Trial, wanted: Sequence[int]) -> Ite
         elif fixed != (None, None):
             yield replace(form, border=less // 2)
         else:
-            yield _with_border(form, less, more, results)
+            yield _with_border(form, less, more, count, results)
 
 
 def _sizes(fixed: tuple[int | None, int | None]) -> Iterator[tuple[int, tuple[int, int]]]:
@@ -228,6 +229,7 @@ def _with_border(
     form: Form,
     less: int,
     more: int,
+    count: int,
     results: Callable[[tuple[int, int]], list[tuple[int, ...]] | None],
 ) -> Form:
     """A network that loses pixels is given as many more, in sizes that it takes.
@@ -235,13 +237,14 @@ def _with_border(
     Args:
         less: by how much its output is shorter.
         more: by how much the sizes that it took are more than SIDES.
+        count: of images that it was given.
         results: the shapes that it gives for images of these sides.
     """
     stride = STRIDE
     for smaller in (1, 2, 4, 8, 16, 32):
         sides = (SIDES[0] + more + smaller, SIDES[1] + more + smaller)
         given = results(sides)
-        if given and _form_of(given[form.output], form.taken, sides)[1] == less:
+        if given and _form_of(given[form.output], form.taken, sides, count)[1] == less:
             stride = smaller
             break
     total = less + (more - less) % stride
@@ -249,17 +252,16 @@ def _with_border(
 
 
 def _form_of(
-    result: tuple[int, ...], taken: str, sides: tuple[int, int]
+    result: tuple[int, ...], taken: str, sides: tuple[int, int], count: int
 ) -> tuple[Form | None, int]:
     """How an output lies, and by how many pixels its sides are shorter.
 
     Args:
-        result: its shape for images of these sides.
+        result: its shape for so many images of these sides.
     """
     height, width = sides
-    batch = "b" if "b" in taken else ""
-    for axes in _layouts(len(result), batch):
-        lengths = dict(zip(axes, result, strict=True))
+    layouts = list(_layouts(result, "b" if "b" in taken else "", count))
+    for axes, lengths in layouts:
         if PIXELS in axes:
             if lengths[PIXELS] == height * width:
                 return Form(taken=taken, given=axes), 0
@@ -267,8 +269,7 @@ def _form_of(
         for factor in FACTORS:
             if (lengths["y"] * factor, lengths["x"] * factor) == sides:
                 return Form(taken=taken, given=axes, factor=factor), 0
-    for axes in _layouts(len(result), batch):
-        lengths = dict(zip(axes, result, strict=True))
+    for axes, lengths in layouts:
         if PIXELS not in axes:
             less = height - lengths["y"]
             # a border of more than a quarter on each side is none: the image was made smaller
@@ -277,7 +278,13 @@ def _form_of(
     return None, 0
 
 
-def _layouts(rank: int, batch: str) -> Iterator[str]:
-    for axes in ("yxc", "cyx", "yx", "pc", "cp", "p"):
-        if len(batch + axes) == rank:
-            yield batch + axes
+def _layouts(
+    result: tuple[int, ...], batch: str, count: int
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """The axes that an output may have, and their lengths; of one image it may have no batch."""
+    for first in (batch, "") if batch and count == 1 else (batch,):
+        for axes in ("yxc", "cyx", "yx", "pc", "cp", "p"):
+            if len(first + axes) == len(result):
+                lengths = dict(zip(first + axes, result, strict=True))
+                if lengths.get("b", count) == count:
+                    yield first + axes, lengths

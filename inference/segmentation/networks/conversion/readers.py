@@ -72,11 +72,14 @@ def read(path: Path, folder: Path) -> Reading:
     if path.is_dir():
         return _saved_model(path, folder)
     with path.open("rb") as file:
-        if file.read(len(POINTER)) == POINTER:
-            raise ModelError(
-                f"{path.name} is what Git LFS keeps in place of a file; fetch the file itself with "
-                "`git lfs pull`"
-            )
+        begin = file.read(len(POINTER))
+    if not begin:
+        raise ModelError(f"{path.name} is empty; save the model again, or copy it whole")
+    if begin == POINTER:
+        raise ModelError(
+            f"{path.name} is what Git LFS keeps in place of a file; fetch the file itself with "
+            "`git lfs pull`"
+        )
     suffix = path.suffix.lower()
     if suffix in KERAS_SUFFIXES:
         from . import keras_files

@@ -49,7 +49,7 @@ def describe(reading: readers.Reading, form: Form, name: str) -> Description:
         ModelError: it gives nothing for any size that is a multiple of a stride.
     """
     lengths: dict[str, Any] = dict(zip(form.taken, reading.inputs[0].shape, strict=False))
-    batch = lengths.get("b") if "b" in form.taken else 1
+    batch = lengths.get("b") if form.batches else 1
     height, width = (lengths.get(axis) and lengths[axis] - 2 * form.border for axis in "yx")
     channels = lengths.get("c", 1)
     for stride, size in _sizes(height, width):
