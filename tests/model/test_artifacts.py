@@ -182,7 +182,10 @@ def test_a_pointer_of_git_lfs_is_told(tmp_path):
         artifacts.load(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.onnx", "model.keras", "model.tflite"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.onnx", "model.keras", "model.h5", "model.hdf5", "model.weights.h5", "model.tflite"],
+)
 def test_an_empty_file_is_told(tmp_path, name):
     (tmp_path / name).touch()
     with pytest.raises(ModelError, match=f"{name} is empty"):
