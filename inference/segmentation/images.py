@@ -253,13 +253,15 @@ def as_given(array: np.ndarray, media_type: str = "") -> Images:
 
 def check_shape(shape: tuple[int, ...], what: str = "array") -> None:
     """Refuse what is no image by its axes, and what is empty."""
+    if 0 in shape:
+        raise RequestError(
+            f"{what} of {times(shape)} is empty; send at least one image of at least one pixel"
+        )
     if not 2 <= len(shape) <= 4:
         came = f"{what} has {count(len(shape), 'axis', 'axes')}" + (
             f" ({times(shape)})" if shape else ""
         )
         raise RequestError(f"{came}; images are H×W, H×W×C, N×H×W or N×H×W×C; reshape it")
-    if 0 in shape:
-        raise RequestError(f"{what} is {times(shape)}, which is empty; send at least one pixel")
 
 
 def check_size(shape: tuple[int, ...], max_pixels: int) -> None:

@@ -200,8 +200,6 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
             f"{where} holds something that is no number; images are nested arrays of numbers "
             '0–255, or a file in base64, {"b64": "…"}; convert it'
         )
-    if not array.size:
-        raise RequestError(f"{where} is empty; send at least one image of at least one pixel")
     check_shape(array.shape, where)
     low, high = array.min(), array.max()
     largest = np.finfo(np.float32).max
