@@ -4,6 +4,7 @@ The real server, with a small heap and low limits, and a stand-in for the handle
 """
 
 import contextlib
+import re
 import select
 import socket
 import struct
@@ -108,6 +109,14 @@ def test_chunks_without_end_end_nothing(server, threads):
     assert invoke_text(server, b"hello").status_code == 200
     for attack in attacks:
         assert attack.result()[9:12] in (b"413", b"503")
+
+
+def test_the_largest_body_leaves_room_for_small_ones(server, connections):
+    refusal = answer_to(server, post(b"", length=2_000_000_000)).decode()
+    largest = int(re.search("larger than the ([0-9,]+) bytes", refusal)[1].replace(",", ""))
+    connections(server).sendall(post(bytes(largest - 1), length=largest))
+    for _ in range(20):
+        assert invoke_text(server, b"hello").status_code == 200
 
 
 def test_chunks_of_one_byte_end_nothing(server):

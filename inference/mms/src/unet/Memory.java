@@ -23,6 +23,7 @@ final class Memory {
     private final LongSupplier clock; // nanoseconds
     private final Set<Part> movable = new HashSet<>(); // whose owner may lose them
     private long taken;
+    private long takenBySmall; // of taken, what parts hold that are small
     private int orphans;
     private long lastCollection;
 
@@ -51,10 +52,23 @@ final class Memory {
     }
 
     private boolean fits(Part part, long more) {
-        long wanted = part.bytes + more;
         boolean alone = taken == part.bytes;
-        long all = wanted <= limit / 16 ? limit + limit / 4 : limit;
-        return alone || taken + more <= all;
+        return alone || taken + more <= limit || fitsBesideLarge(part, more);
+    }
+
+    /** Each of the small leaves three times what it holds to smaller ones. */
+    private boolean fitsBesideLarge(Part part, long more) {
+        return takenBySmall + more + 3 * (part.bytes + more) <= limit / 4;
+    }
+
+    private boolean isSmall(long bytes) {
+        return bytes <= limit / 16;
+    }
+
+    /** What was held as {@code before} bytes is held as {@code after} bytes. */
+    private void change(long before, long after) {
+        taken += after - before;
+        takenBySmall += (isSmall(after) ? after : 0) - (isSmall(before) ? before : 0);
     }
 
     private Part slowest(Part except) {
@@ -79,7 +93,7 @@ final class Memory {
 
     private synchronized void forgetOrphan(long bytes) {
         orphans--;
-        taken -= bytes;
+        change(bytes, 0);
     }
 
     /** What one owner holds. */
@@ -113,8 +127,7 @@ final class Memory {
                 }
                 if (!lost) {
                     movable.add(this);
-                    bytes += more;
-                    taken += more;
+                    hold(bytes + more);
                 }
                 return !lost;
             }
@@ -132,8 +145,7 @@ final class Memory {
             synchronized (Memory.this) {
                 movable.remove(this);
                 if (!lost) {
-                    taken += kept - bytes;
-                    bytes = kept;
+                    hold(kept);
                 }
             }
         }
@@ -142,8 +154,7 @@ final class Memory {
         void release() {
             synchronized (Memory.this) {
                 movable.remove(this);
-                taken -= bytes;
-                bytes = 0;
+                hold(0);
             }
         }
 
@@ -157,6 +168,11 @@ final class Memory {
                 orphans++;
             }
             CLEANER.register(held, () -> forgetOrphan(orphaned));
+        }
+
+        private void hold(long held) {
+            change(bytes, held);
+            bytes = held;
         }
 
         private void bereave() {

@@ -30,7 +30,39 @@ final class MemoryTest {
         Memory.Part part = part("a");
         Check.that(part.take(1_000_000), "it is alone");
         Check.that(part.take(1_000_000), "it is still alone");
-        Check.that(!part("b").take(1), "it is not alone");
+        Check.that(!part("b").take(100_000), "it is not alone");
+    }
+
+    @Test
+    void oneThatIsLargerLeavesTheSmallTheirRoom() {
+        Memory.Part large = part("large");
+        large.take(1_250_000);
+        Memory.Part small = part("small");
+        Check.that(small.take(60_000), "a quarter of 1 is for the small");
+        Check.that(!part("b").take(60_000), "it would leave 0.13 to smaller ones, not 0.18");
+        small.release();
+        Check.that(part("b").take(60_000), "it leaves 0.19 to smaller ones");
+    }
+
+    @Test
+    void theSmallLeaveRoomToTheSmaller() {
+        part("large").take(1_000_000);
+        while (part("small").take(40_000)) {}
+        Check.that(part("smaller").take(20_000), "others hold 80,000");
+        while (part("smaller").take(10_000)) {}
+        Check.that(part("a few bytes").take(5), "there is always room for them");
+    }
+
+    @Test
+    void whatGrowsIsNoLongerSmall() {
+        Memory.Part part = part("a");
+        part.take(50_000);
+        part.take(850_000);
+        Check.that(part("b").take(60_000), "0.96 of 1");
+        part.settle(40_000);
+        part.release();
+        part.release();
+        Check.equal(60_000L, memory.taken());
     }
 
     @Test
