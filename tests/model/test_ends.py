@@ -7,9 +7,10 @@ from openvino import opset15 as ops
 
 from segmentation.errors import ModelError
 from segmentation.networks import meaning, trained
-from segmentation.networks.conversion import convert, ends, readers
+from segmentation.networks.conversion import convert, ends, load, readers
 from segmentation.networks.conversion.ports import graph_ports
 from segmentation.networks.network import Description, Ends, Geometry
+from segmentation.running.segmenter import make
 from segmentation.spec import ModelSpec
 
 CHANNELS_FIRST = [-1, 1, -1, -1]
@@ -88,6 +89,122 @@ def test_one_class_of_a_softmax_is_no_softmax_when_it_is_enlarged():
     assert values.max() < 1
 
 
+def chosen(value, classes=3):
+    """The index of the likeliest class."""
+    best = ops.topk(convolved(value, classes), np.int64(1), 1, "max", "value", "i64")
+    return best.output(1)
+
+
+def times(value, factor, plus=0):
+    """Multiplied and added to, in the type that it has."""
+    kind = value.get_element_type().to_dtype().type
+    return ops.add(ops.multiply(value, kind(factor)), kind(plus)).output(0)
+
+
+def in_8_bits(value):
+    return ops.convert(value, "u8").output(0)
+
+
+def sigmoid(value):
+    return ops.sigmoid(convolved(value, 1)).output(0)
+
+
+def above_a_half(value):
+    return ops.greater(sigmoid(value), np.float32(0.5)).output(0)
+
+
+def chosen_mask(value, inside, outside):
+    return ops.select(above_a_half(value), np.uint8(inside), np.uint8(outside)).output(0)
+
+
+def tanh(value):
+    return ops.tanh(convolved(value, 1)).output(0)
+
+
+# what it ends with, how many classes it gives the indices of, and between which numbers
+SCALED = {
+    "probabilities": (sigmoid, "sigmoid", None, None),
+    "of 255": (lambda x: times(sigmoid(x), 255), "sigmoid", None, (0, 255)),
+    "of 255, in 8 bits": (lambda x: in_8_bits(times(sigmoid(x), 255)), "sigmoid", None, (0, 255)),
+    "of 255, limited": (
+        lambda x: in_8_bits(ops.clamp(times(sigmoid(x), 255), 0, 255).output(0)),
+        "sigmoid",
+        None,
+        (0, 255),
+    ),
+    "of 255, limited as TensorFlow Lite does": (
+        lambda x: ops.relu(ops.minimum(times(sigmoid(x), 255), np.float32(255))),
+        "sigmoid",
+        None,
+        (0, 255),
+    ),
+    "of -1 to 1": (lambda x: times(sigmoid(x), 2, -1), "sigmoid", None, (-1, 1)),
+    "turned over": (lambda x: times(sigmoid(x), -1, 1), "sigmoid", None, None),
+    "turned over, of 255": (lambda x: times(sigmoid(x), -255, 255), "sigmoid", None, (0, 255)),
+    "a part of 0–1": (lambda x: times(sigmoid(x), 0.9, 0.05), "sigmoid", None, None),
+    "tanh": (tanh, "", None, None),
+    "tanh, as a sigmoid": (lambda x: times(tanh(x), 0.5, 0.5), "sigmoid", None, None),
+    "tanh, of 255": (lambda x: times(tanh(x), 127.5, 127.5), "sigmoid", None, (0, 255)),
+    "tanh, of -255 to 255": (lambda x: times(tanh(x), 255), "", None, None),
+    "softmax of 100": (lambda x: times(softmaxed(x), 100), "softmax", None, (0, 100)),
+    "half a softmax": (lambda x: times(softmaxed(x), 0.5), "", None, None),
+    "scaled by pixels": (
+        lambda x: ops.multiply(sigmoid(x), np.array([[[[1]], [[2]]]], np.float32)),
+        "",
+        None,
+        None,
+    ),
+    "indices": (chosen, "", 3, None),
+    "indices from 1": (lambda x: times(chosen(x), 1, 1), "", 3, (1, 3)),
+    "shades of gray": (lambda x: in_8_bits(times(chosen(x), 127)), "", 3, (0, 254)),
+    "indices turned over": (lambda x: times(chosen(x), -1, 2), "", 3, None),
+    "two classes of 255": (lambda x: times(chosen(x, 2), 255), "", 2, (0, 255)),
+    "a mask of 255": (lambda x: chosen_mask(x, 255, 0), "", None, (0, 255)),
+    "a mask of 0 inside": (lambda x: chosen_mask(x, 0, 255), "", None, (0, 255)),
+    "a mask of 1": (lambda x: chosen_mask(x, 1, 0), "", None, None),
+    "one-hot": (
+        lambda x: ops.one_hot(chosen(x), np.int64(3), np.float32(1), np.float32(0), 1).output(0),
+        "",
+        None,
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCALED)
+def test_between_which_numbers_it_ends(name):
+    last, *expected = SCALED[name]
+    found = ends.of_graph(graph_of(last))
+    assert [found.activation, found.labels, found.bounds] == expected
+
+
+def served(graph, spec=None):
+    reading = readers.Reading(graph, "", None, "by nothing", *graph_ports(graph))
+    return make(load.of_reading(reading, "model", None), spec or ModelSpec())
+
+
+@pytest.mark.parametrize(
+    ("last", "plain"),
+    [
+        (lambda x: times(sigmoid(x), 255), sigmoid),
+        (lambda x: in_8_bits(times(sigmoid(x), 255)), sigmoid),
+        (lambda x: times(sigmoid(x), 2, -1), sigmoid),
+        (lambda x: times(softmaxed(x), 100), softmaxed),
+        (lambda x: times(chosen(x), 1, 1), chosen),
+        (lambda x: in_8_bits(times(chosen(x), 127)), chosen),
+        (lambda x: times(chosen(x, 2), 255), lambda x: chosen(x, 2)),
+        (lambda x: chosen_mask(x, 255, 0), above_a_half),
+    ],
+)
+def test_what_was_scaled_is_scaled_back(last, plain, caplog):
+    image = np.random.default_rng(1).random((1, 64, 64, 1), np.float32)
+    expected = served(graph_of(plain)).network.run(image)
+    assert "which are taken for" not in caplog.text
+    given = served(graph_of(last)).network.run(image)
+    np.testing.assert_allclose(given, expected, atol=1 / 255)
+    assert "which are taken for" in caplog.text
+
+
 def divided(by):
     return lambda x: ops.divide(x, np.float32(by)).output(0)
 
@@ -102,6 +219,12 @@ def as_colors(x):
 
 def tiled(x):
     return ops.tile(x, np.array([1, 3, 1, 1])).output(0)
+
+
+def weighted(x, *weights):
+    """The sum of channels, each with its weight."""
+    kernel = np.array(weights, np.float32).reshape(1, -1, 1, 1)
+    return ops.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, 1]).output(0)
 
 
 def rounded(kind):
@@ -136,6 +259,13 @@ FIRST = {
     "int8, which holds no 255": (rounded("i8"), 0),
     "rounded within": (lambda x: rounded("u8")(divided(1 / 255)(x)), 1),
     "12 bits": (divided(4095), 0),
+    "a mean of colors": (lambda x: divided(255)(ops.reduce_mean(as_colors(x), [1], True)), 255),
+    "pooled": (
+        lambda x: divided(255)(ops.avg_pool(x, [1, 1], [0, 0], [0, 0], [3, 3], True)),
+        255,
+    ),
+    "gray of colors": (lambda x: divided(255)(weighted(as_colors(x), 0.299, 0.587, 0.114)), 255),
+    "a first convolution": (lambda x: divided(255)(weighted(as_colors(x), 0.3, -0.6, 0.1)), 1),
     "a mean of 12 bits": (minus(1800), 0),
     "standardised": (lambda x: ops.subtract(x, ops.reduce_mean(x, [2, 3], True)).output(0), 1),
 }
@@ -153,6 +283,37 @@ def test_numbers_that_were_rounded_within_are_no_labels():
 def test_what_it_takes(first, largest):
     graph = graph_of(lambda x: ops.sigmoid(convolved(x, 1)).output(0), first)
     assert ends.of_graph(graph) == Ends(largest, "sigmoid")
+
+
+def standardised(x, axes):
+    away = ops.subtract(x, ops.reduce_mean(x, axes, True))
+    squares = ops.reduce_mean(ops.multiply(away, away), axes, True)
+    return ops.divide(away, ops.sqrt(ops.add(squares, np.float32(1e-7)))).output(0)
+
+
+@pytest.mark.parametrize(
+    ("first", "free"),
+    [
+        (lambda x: standardised(x, [2, 3]), True),
+        (lambda x: ops.subtract(x, ops.reduce_max(x, [2, 3], True)).output(0), False),
+        (lambda x: x, False),
+    ],
+    ids=["standardises", "takes its largest away", "nothing"],
+)
+def test_what_standardises_is_not_asked_what_it_was_trained_on(first, free):
+    segmenter = served(graph_of(lambda x: ops.sigmoid(convolved(x, 1)).output(0), first))
+    assert segmenter.network.ends.any_scale is free
+    assert bool(segmenter.remark) is not free
+
+
+def test_numbers_that_are_no_probabilities_are_seen_where_they_come():
+    """A picture of cells shows none of them."""
+    graph = graph_of(lambda x: ops.power(x, np.float32(3)).output(0))
+    network = served(graph).network
+    bright = np.full((1, 32, 32, 1), 1.5, np.float32)
+    with pytest.raises(ModelError, match=r"gives values from 3.38 to 3.38; probabilities are 0–1"):
+        network.run(bright)
+    assert network.run(bright / 1.4999).max() == 1  # but for rounding
 
 
 def described(largest):

@@ -13,7 +13,7 @@ from segmentation.answers import Probability
 from segmentation.errors import ModelError
 from segmentation.images import from_array
 from segmentation.networks import openvino, tensorflow
-from segmentation.networks.conversion import convert
+from segmentation.networks.conversion import comparing
 from segmentation.networks.conversion.load import of_keras
 from segmentation.networks.tune import tune
 from segmentation.running.predict import predict
@@ -147,6 +147,24 @@ def test_smaller_outputs_are_enlarged_by_their_logits(factor, images, caplog):
     expected = sigmoid(tf.image.resize(small, (48, 64)).numpy())
     np.testing.assert_allclose(answers(of_keras(model), images), expected, atol=1e-5)
     assert f"gives images of 1/{factor} of the size" in caplog.text
+
+
+@pytest.mark.parametrize("patch", [14, 10, 7])
+def test_patches_whose_size_is_no_power_of_two(patch):
+    chain = [layers.Conv2D(8, patch, strides=patch), head(1, None), layers.UpSampling2D(patch)]
+    model = straight(*chain, layers.Activation("sigmoid"), channels=3)
+    network = make(of_keras(model), ModelSpec()).network
+    image = np.random.default_rng(5).random((1, 6 * patch, 8 * patch, 3), np.float32)
+    np.testing.assert_allclose(network.run(image), model(image), atol=1e-5)
+    assert network.geometry.stride == patch
+
+
+def test_one_value_for_a_patch_of_14_pixels():
+    model = straight(layers.Conv2D(8, 14, strides=14), head(1, "sigmoid"), channels=3)
+    image = np.random.default_rng(5).random((1, 84, 112, 3), np.float32)
+    small = logit(np.asarray(model(image)))
+    expected = sigmoid(tf.image.resize(small, (84, 112)).numpy())
+    np.testing.assert_allclose(answers(of_keras(model), image), expected, atol=1e-5)
 
 
 def test_smaller_outputs_of_several_classes(images):
@@ -305,6 +323,18 @@ def test_whole_numbers_of_unknown_meaning_need_their_classes(images, tmp_path):
         fewer.network.run(images)
 
 
+def test_classes_that_a_saved_model_of_keras_chooses(images, tmp_path):
+    """Keras looks at the sign of each logit by its bits, which OpenVINO does not know."""
+    image = keras.Input((None, None, 3))
+    logits = head(3, None)(body(image))
+    keras.Model(image, keras.ops.argmax(logits, axis=-1)).export(tmp_path / "1", verbose=False)
+    with pytest.raises(ModelError, match=r'does not tell of how many.*"classes"'):
+        load(tmp_path)
+    (tmp_path / "model.json").write_text(json.dumps({"classes": [{"name": n} for n in "abc"]}))
+    expected = np.eye(3)[np.argmax(keras.Model(image, logits)(images), axis=-1)]
+    np.testing.assert_array_equal(load(tmp_path).network.run(images), expected)
+
+
 class Signatures(tf.Module):
     @tf.function(input_signature=[tf.TensorSpec((None, None, None, 3), tf.float32)])
     def segment(self, image):
@@ -342,7 +372,7 @@ def test_indices_of_classes_are_no_logits(tmp_path):
 
 
 def test_what_only_tensorflow_runs_means_what_its_graph_tells(images, monkeypatch):
-    monkeypatch.setattr(convert, "_same", lambda *_: False)
+    monkeypatch.setattr(comparing, "same", lambda *_: False)
     image = keras.Input((None, None, 3))
     x = layers.Conv2D(2, 3, padding="same")(layers.Rescaling(1 / 255)(image))
     source = of_keras(keras.Model(image, x))
@@ -400,6 +430,7 @@ class Named(tf.Module):
     [
         ({"a_out": tf.sigmoid, "aux": tf.sigmoid}, "a_out"),
         ({"a_mask": tf.sigmoid, "features": tf.nn.relu}, "a_mask"),
+        ({"a_mask": tf.sigmoid, "uncertainty": tf.sigmoid}, "a_mask"),
         ({"first": tf.sigmoid, "second": tf.sigmoid}, "second"),
     ],
 )

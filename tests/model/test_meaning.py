@@ -79,7 +79,7 @@ def logits(classes):
         (lambda: [layers.Conv2DTranspose(1, 3, padding="same")], "linear"),
         (lambda: [layers.Conv2D(1, **HEAD, activation="relu")], ""),
         (lambda: [layers.Conv2D(1, **HEAD, activation="tanh")], ""),
-        (lambda: [layers.Conv2D(1, **HEAD, activation="sigmoid"), layers.Rescaling(255)], ""),
+        (lambda: [layers.Conv2D(1, **HEAD, activation="relu"), layers.Rescaling(255)], ""),
     ],
 )
 def test_what_it_ends_with(last, activation):
@@ -138,16 +138,20 @@ def test_whole_numbers_are_given_whole(pixels, engine):
     np.testing.assert_allclose(answer, expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("within", [list, lambda chain: [keras.Sequential(chain)]])
 @pytest.mark.parametrize(
     ("scale", "white"), [(1 / 255, 255), (1 / 65535, 65535), (1 / 4095, 0), (2, 1)]
 )
-def test_a_first_layer_that_divides_is_told_where_there_is_no_graph(scale, white, monkeypatch):
+def test_a_first_layer_that_divides_is_told_where_there_is_no_graph(
+    scale, white, within, monkeypatch
+):
     def fails(*_):
         raise RuntimeError("it cannot be read")
 
     monkeypatch.setattr(exporting, "export", fails)
-    image = keras.Input((None, None, 1))
-    x = keras.layers.Rescaling(scale)(keras.layers.GaussianNoise(0.1)(image))
+    x = image = keras.Input((None, None, 1))
+    for layer in within([keras.layers.GaussianNoise(0.1), keras.layers.Rescaling(scale)]):
+        x = layer(x)
     source = of_keras(keras.Model(image, keras.layers.Activation("sigmoid")(x)))
     assert (source.graph, source.ends.largest) == (None, white)
 

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..errors import ModelError
+
 SIGMOID, SOFTMAX, LINEAR = "sigmoid", "softmax", "linear"
 ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precision
 
@@ -9,6 +11,27 @@ ROUNDING = 0.01  # how far from 0–1 probabilities may be, for want of precisio
 def may_be_probabilities(low: float, high: float) -> bool:
     """Whether numbers from the one to the other are probabilities, but for rounding."""
     return low >= -ROUNDING and high <= 1 + ROUNDING
+
+
+def probabilities(values: np.ndarray, name: str) -> np.ndarray:
+    """Numbers that a network gives, limited to 0–1, which they leave for want of precision alone.
+
+    Args:
+        values: of any shape.
+        name: of the network.
+
+    Raises:
+        ModelError: they are others.
+    """
+    low, high = float(values.min()), float(values.max())
+    if not np.isfinite([low, high]).all():
+        raise ModelError(f"{name} gives NaN or infinity; probabilities are 0–1; mend the model")
+    if not may_be_probabilities(low, high):
+        raise ModelError(
+            f"{name} gives values from {low:.3g} to {high:.3g}; probabilities are 0–1; "
+            f"{remedy(low, high)}; if they are finished masks, let it give 0 and 1"
+        )
+    return values if low >= 0 and high <= 1 else values.clip(0, 1)
 
 
 def remedy(low: float, high: float) -> str:

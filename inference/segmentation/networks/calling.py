@@ -13,7 +13,7 @@ import numpy as np
 
 from ..errors import ModelError
 from . import probe
-from .activations import may_be_probabilities, remedy
+from .activations import probabilities
 from .network import Description, Ends, Geometry, in_batches
 
 logger = logging.getLogger(__name__)
@@ -62,15 +62,11 @@ class CalledNetwork(Description):
                 f"{self.name} gives {values.shape} for {images.shape}; {RULE}, of as many classes "
                 f"each time ({self.classes})"
             )
-        low, high = float(values.min()), float(values.max())
-        if not np.isfinite([low, high]).all():
+        if not self.logits:
+            return probabilities(values, self.name)
+        if not np.isfinite(values).all():
             raise ModelError(f"{self.name} gives NaN or infinity; {RULE}; mend model_fn")
-        if not self.logits and not may_be_probabilities(low, high):
-            raise ModelError(
-                f"{self.name} gives values from {low:.3g} to {high:.3g}; probabilities are 0–1; "
-                f"{remedy(low, high)}; if they are finished masks, return 0 and 1"
-            )
-        return values if self.logits or (low >= 0 and high <= 1) else values.clip(0, 1)
+        return values
 
 
 def is_keras(model: Any) -> bool:

@@ -14,7 +14,9 @@ import numpy as np
 from .activations import SIGMOID, SOFTMAX, sigmoid, softmax
 
 LAST_OF_SEVERAL = "the last one of several alike"
-MOST_LIKELY = "which of several looks most like probabilities of its pixels"
+MOST_LIKELY = (
+    "which of several looks most like probabilities of its pixels, by its name, size and activation"
+)
 OURS = "byxc"
 PIXELS = "p"  # the axis of all pixels of an image in a row
 LEAST_PROBABILITY = 1e-7  # its logit, and that of 1 less it, are finite

@@ -34,6 +34,8 @@ class Meaning:
         activation: "sigmoid" or "softmax", after it, where it gives logits; None: it gives
             probabilities.
         labels: how many classes it gives the indices of; None: it gives other numbers.
+        bounds: what it gives for probabilities of 0 and 1, or for the first and the last class,
+            where these are others.
         multilabel: whether its classes may overlap.
         classes_are_told: whether the spec or a layer says whether they do.
         assumed: what the spec does not say, and was taken for granted, a sentence each.
@@ -43,6 +45,7 @@ class Meaning:
     preprocessing: Preprocessing = NOTHING
     activation: str | None = None
     labels: int | None = None
+    bounds: tuple[float, float] | None = None
     multilabel: bool = False
     classes_are_told: bool = True
     assumed: tuple[str, ...] = ()
@@ -54,6 +57,9 @@ class Meaning:
         Args:
             known: what is known of the network, by the names of ``Description``.
         """
+        if self.bounds is not None:
+            most = float((self.labels or 2) - 1)
+            network = Unscaled(**known, scaled=network, bounds=self.bounds, most=most)
         if self.labels is not None:
             return OneOfClasses(**(known | {"classes": self.labels}), indices=network)
         if self.activation is not None:
@@ -80,6 +86,30 @@ class Activated(Description):
     def rest(self) -> None:
         """Give back the memory that runs took; the next one takes it again."""
         self.logits.rest()
+
+
+@dataclass(frozen=True)
+class Unscaled(Description):
+    """A network whose probabilities, or indices of classes, were scaled; see ``network.Network``.
+
+    Attributes:
+        scaled: the network.
+        bounds: what it gives in place of 0 and of ``most``.
+        most: 1 for probabilities; the last index of a class.
+    """
+
+    scaled: Network
+    bounds: tuple[float, float]
+    most: float
+
+    def run(self, images: np.ndarray) -> np.ndarray:
+        """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0–1, or indices from 0."""
+        low, high = self.bounds
+        return (self.scaled.run(images) - np.float32(low)) * np.float32(self.most / (high - low))
+
+    def rest(self) -> None:
+        """Give back the memory that runs took; the next one takes it again."""
+        self.scaled.rest()
 
 
 @dataclass(frozen=True)
@@ -125,12 +155,15 @@ def of(described: Description, spec: ModelSpec) -> Meaning:
     if labels is None:
         activation = _activation(described, spec, assumed)
         multilabel = _multilabel(described, spec, activation, assumed)
+    bounds = None if activation else _bounds(described, labels, assumed)
     for sentence in assumed:
         logger.warning("%s %s", described.name, sentence)
     last = activation or described.ends.activation
     told = labels is not None or spec.multilabel is not None or last in FUNCTIONS
     remark = f"{described.name} {REMARK}" if NOT_SAID in assumed else ""
-    return Meaning(preprocessing, activation, labels, multilabel, told, tuple(assumed), remark)
+    return Meaning(
+        preprocessing, activation, labels, bounds, multilabel, told, tuple(assumed), remark
+    )
 
 
 def _labels(described: Description, spec: ModelSpec) -> int | None:
@@ -155,6 +188,17 @@ def _labels(described: Description, spec: ModelSpec) -> int | None:
             'many; name them in model.json: "classes": [{"name": "background"}, …]'
         )
     return count
+
+
+def _bounds(
+    described: Description, labels: int | None, assumed: list[str]
+) -> tuple[float, float] | None:
+    bounds = described.ends.bounds
+    if bounds is not None:
+        low, high = bounds
+        usual = "probabilities of 0–1" if labels is None else f"the classes 0–{labels - 1}"
+        assumed.append(f"gives numbers of {low:g} to {high:g}, which are taken for {usual}")
+    return bounds
 
 
 def _multilabel(
@@ -185,7 +229,7 @@ def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) 
     if largest == UNTOLD:
         return trained.Unsettled(reason=trained.refusal_of_large(described))
     if largest == ONE:
-        assumed.append(NOT_SAID)
+        assumed.extend([] if described.ends.any_scale else [NOT_SAID])
         return NOTHING
     assumed.append(
         f"takes intensities of 0–{largest}, as its first layer tells, and is given these; "

@@ -39,12 +39,17 @@ class Ends:
             not told; None: it gives probabilities, or logits.
         seen: images that it was trained on, where these were clearly none of intensities from 0 to
             ``largest``; None: they may have been, or nothing tells.
+        bounds: what it gives for probabilities of 0 and 1, or for the first and the last class;
+            None: these themselves, or it is not told.
+        any_scale: whether it gives the same for intensities of 0–255 as for those of 0–1.
     """
 
     largest: int = ONE
     activation: str = ""
     labels: int | None = None
     seen: Seen | None = None
+    bounds: tuple[float, float] | None = None
+    any_scale: bool = False
 
 
 @dataclass(frozen=True)

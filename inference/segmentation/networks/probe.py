@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from .network import Network, round_up
+
 SIDE = 256
 
 
@@ -29,6 +31,12 @@ def pictures(height: int, width: int, channels: int) -> Iterator[np.ndarray]:
     for low, high in ((0, 0.3), (0.7, 1), (0.4, 0.6)):
         yield low + (high - low) * cells
     yield np.clip(3 * cells - 1, 0, 1)
+
+
+def pictures_for(network: Network) -> Iterator[np.ndarray]:
+    """Those of the size that a network takes; float32 (1, h, w, C) intensities."""
+    free = round_up(SIDE, network.geometry.stride)
+    return pictures(network.height or free, network.width or free, network.channels)
 
 
 def has_several_classes(probabilities: np.ndarray, threshold: float) -> bool:

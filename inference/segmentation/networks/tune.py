@@ -14,11 +14,10 @@ import numpy as np
 
 from ..errors import ModelError, SettingsError
 from ..preprocessing import NOTHING, Preprocessing
-from . import hardware, probe
-from .activations import SIGMOID, SOFTMAX, may_be_probabilities, remedy
+from . import hardware, probe, values
 from .hardware import FLOAT32
 from .meaning import Meaning
-from .network import Ends, Network, Source, round_up, try_out
+from .network import Network, Source, try_out
 from .sharing import Sharing, Turns
 
 logger = logging.getLogger(__name__)
@@ -28,11 +27,8 @@ ENGINES = ("openvino", "tensorflow")
 ON_GPU = ("tensorflow",)  # these come first where there is a GPU
 AUTO = "auto"
 RANDOM = "Random"  # in the names of operations that TensorFlow draws numbers with
-REPEATS = 12  # a flip by chance is the same in one of 2,048
-BY_CHANCE = 0.01  # what answers to one picture may differ by, on a GPU in 16 bits
 AGREEMENT = 0.999  # of a picture's pixels, for 16 bits in place of 32
 MEAN_DIFFERENCE = 0.01  # of its probabilities, at most
-SUM = 0.02  # how far from 1 the sum of the probabilities of all classes may be
 
 
 class Engine(Protocol):
@@ -114,10 +110,10 @@ def tune(
     name, engine = _engine_for(source, (computing or Computing()).engine)
     trial = _Trial(source, computing or Computing(), threshold, meaning, name, engine)
     network = trial.fastest()
-    check_values(network, source.ends, meaning)
+    values.check(network, source.ends, meaning)
     if RANDOM in source.unconverted:
-        _check_repeats(network, meaning)
-    return network
+        values.check_repeats(network, meaning)
+    return values.watched(network, source.description, meaning)
 
 
 @dataclass(frozen=True)
@@ -175,63 +171,14 @@ class _Trial:
     def _compare(self, rounded: Network, exact: Network) -> tuple[bool, str]:
         """Whether two networks give the same, and a sentence about it."""
         picture, expected = _telling_picture(exact, self.threshold, self.meaning.preprocessing)
-        values = try_out(rounded, picture, "a picture of cells")
-        share = probe.agreement(values, expected, self.threshold)
-        difference = float(np.abs(values - expected).mean())
+        given = try_out(rounded, picture, "a picture of cells")
+        share = probe.agreement(given, expected, self.threshold)
+        difference = float(np.abs(given - expected).mean())
         sentence = (
             f"masks agree with those in float32 on {share:.2%} of a picture of cells, and "
             f"probabilities differ by {difference:.1g} in the mean"
         )
         return share >= AGREEMENT and difference <= MEAN_DIFFERENCE, sentence
-
-
-def check_values(network: Network, ends: Ends, meaning: Meaning) -> None:
-    """Refuse a network whose values are no probabilities, if its layers do not say that they are.
-
-    Raises:
-        ModelError: it fails, gives other values than 0–1, probabilities of several classes that may
-            overlap or not, or the softmax of one class.
-    """
-    if ends.activation == SOFTMAX and network.classes == 1:
-        raise ModelError(
-            f"{network.name} ends with the softmax of one class, which is 1 for each pixel of "
-            "every image; end it with a sigmoid, or say in model.json which output is meant"
-        )
-    if meaning.activation or meaning.labels or ends.activation in (SIGMOID, SOFTMAX):
-        return
-    picture = meaning.preprocessing.of_intensities(next(_pictures(network)))
-    values = try_out(network, picture, "a picture of cells")
-    low, high = float(values.min()), float(values.max())
-    if not may_be_probabilities(low, high):
-        raise ModelError(
-            f"{network.name} gives values from {low:.3g} to {high:.3g} for a picture of cells; "
-            f"probabilities are 0–1; {remedy(low, high)}"
-        )
-    if network.classes > 1 and not meaning.classes_are_told:
-        sums = values.sum(axis=-1)
-        if not np.allclose(sums, 1, atol=SUM):
-            raise ModelError(
-                f"{network.name} gives probabilities of {network.classes} classes whose sums are "
-                f"{sums.min():.3g} to {sums.max():.3g}, so that they may overlap; say so in "
-                'model.json: "multilabel": true, or false for the likeliest class'
-            )
-
-
-def _check_repeats(network: Network, meaning: Meaning) -> None:
-    """Refuse what answers by chance, as layers do that change images in training.
-
-    Raises:
-        ModelError: it gives something else for the same picture.
-    """
-    picture = meaning.preprocessing.of_intensities(next(_pictures(network)))
-    given = [try_out(network, picture, "a picture of cells") for _ in range(REPEATS)]
-    difference = float(np.ptp(given, axis=0).max())
-    if difference > BY_CHANCE:
-        raise ModelError(
-            f"{network.name} gives something else for the same picture each time, by up to "
-            f"{difference:.2g}; it was saved as for training, with random layers; save it without "
-            "them, or bring the .keras that it was made of, where they are left out"
-        )
 
 
 def _engine_for(source: Source, wanted: str) -> tuple[str, Engine]:
@@ -267,16 +214,10 @@ def _telling_picture(
     network gives for it.
     """
     tried = []
-    for drawn in _pictures(exact):
+    for drawn in probe.pictures_for(exact):
         picture = preprocessing.of_intensities(drawn)
         expected = try_out(exact, picture, "a picture of cells")
         tried.append((picture, expected))
         if probe.has_several_classes(expected, threshold):
             return tried[-1]
     return tried[0]
-
-
-def _pictures(network: Network) -> Iterator[np.ndarray]:
-    """Of the size that a network takes; float32 (1, h, w, C) intensities."""
-    free = round_up(probe.SIDE, network.geometry.stride)
-    return probe.pictures(network.height or free, network.width or free, network.channels)

@@ -6,8 +6,7 @@ from typing import Any, Unpack
 
 from ..errors import ModelError
 from ..images import Images
-from ..networks import calling, meaning
-from ..networks.tune import check_values
+from ..networks import calling, meaning, values
 from ..spec import ModelSpec
 from .segmenter import Segmenter, TileSettings, prepare
 
@@ -61,6 +60,6 @@ def _made(model: Any, channels: int, spec: ModelSpec, **tiles: Unpack[TileSettin
     called = calling.network(model, channels, logits=bool(spec.postprocessing))
     found = meaning.of(called, spec)
     network = found.around(called, called.description)
-    check_values(network, called.ends, found)
+    values.check(network, called.ends, found)
     segmenter = prepare(network, replace(spec, multilabel=found.multilabel), **tiles)
     return replace(segmenter, preprocessing=found.preprocessing)

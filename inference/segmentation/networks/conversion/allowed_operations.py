@@ -8,7 +8,7 @@ Each name is one of https://www.tensorflow.org/api_docs/python/tf/raw_ops.
 
 ELEMENTWISE = frozenset(
     """Abs Acos Acosh Add AddN AddV2 ArgMax ArgMin Asin Asinh Atan Atan2 Atanh BiasAdd
-    BitwiseAnd BitwiseOr BitwiseXor Bucketize Cast Ceil ClipByValue Cos Cosh Cumprod
+    BitwiseAnd BitwiseOr BitwiseXor Bitcast Bucketize Cast Ceil ClipByValue Cos Cosh Cumprod
     Cumsum Digamma Div DivNoNan Elu Equal Erf Erfc Erfinv Exp Expm1 Floor FloorDiv
     FloorMod Greater GreaterEqual Inv Invert IsFinite IsInf IsNan LeakyRelu Less
     LessEqual Lgamma Log Log1p LogSoftmax LogicalAnd LogicalNot LogicalOr Maximum

@@ -10,11 +10,13 @@ import openvino as ov
 
 from ...errors import ModelError
 from ...spec_entries import Ports
-from ..activations import LINEAR, SIGMOID, SOFTMAX
+from ..activations import SIGMOID, SOFTMAX
 from ..form import Form
-from ..network import UNTOLD, Description, Ends, round_up
+from ..network import ONE, UNTOLD, Description, Ends, round_up
 from . import (
+    any_scale,
     any_size,
+    comparing,
     describe,
     ends,
     forms,
@@ -31,11 +33,6 @@ from . import (
 
 logger = logging.getLogger(__name__)
 
-TOLERANCE = 1e-3  # of a picture's probabilities, for a graph in place of its source
-TOLERANCE_OF_ROUNDED = 0.05  # the same, where the source computes in 16 bits, and the graph in 32
-MEAN_OF_ROUNDED = 2e-3  # the same, in the mean
-STEEPEST = 0.25  # how much of a logit becomes of a probability, at most
-SAME_LABELS = 0.999  # of a picture's pixels
 LEAST_SIDE = 128  # of a picture on which upsamplings are looked for, in pixels
 
 
@@ -89,14 +86,15 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
             raise
         reason = f"its graph does not do what it does: {exc}"
         return _as_it_is(reading, described, form, reason, assumed)
+    described = _with_scale(described, plain, picture, exact)
     notes = []
     expected, uncompared = _expected(reading, form, picture, name)
     if expected is None:
         notes.append(f"its graph is not compared with its source: {uncompared}")
     else:
         _check_finite(expected, name)  # what graph and source make of NaN may differ
-        tolerance = _tolerance(reading, form, described.ends)
-        if not _same(exact, expected, tolerance, form.labels):
+        tolerance = comparing.tolerance(reading, form, described.ends)
+        if not comparing.same(exact, expected, tolerance, form.labels):
             most = np.abs(exact - expected).max() if exact.shape == expected.shape else np.inf
             reason = f"its graph differs from it by {most:.2g} on a picture of cells"
             return _as_it_is(reading, described, form, reason, assumed)
@@ -109,27 +107,10 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
             described,
             plain,
             lambda odd: unconverted.run(reading.source, form, odd),
-            lambda one, other: _same(one, other, tolerance, form.labels),
+            lambda one, other: comparing.same(one, other, tolerance, form.labels),
         )
     graph, note = _fused(plain, described, exact)
     return Conversion(described, form, graph, "", (*notes, note), tuple(assumed))
-
-
-def _tolerance(reading: readers.Reading, form: Form, known: Ends) -> tuple[float, float]:
-    """How much may differ, at most and in the mean.
-
-    More where the source rounds to 16 bits or fewer, and the graph computes in 32. Where even its
-    output is rounded, nothing but its maker rounds so, which is then taken if it may run. Of logits
-    it is what makes as much of a probability, whose slope is a quarter at most.
-    """
-    graph = reading.graph
-    assert graph, "there is one"
-    last = graph.output(form.output).get_element_type()
-    rounds = graphs.rounds(graph) and (reading.graph_alone or last not in graphs.ROUNDED)
-    rounds = rounds or (reading.graph_alone and graphs.quantizes(graph))
-    most, mean = (TOLERANCE_OF_ROUNDED, MEAN_OF_ROUNDED) if rounds else (TOLERANCE, TOLERANCE)
-    steep = STEEPEST if known.activation == LINEAR else 1
-    return most / steep, mean / steep
 
 
 def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list[str]]:
@@ -174,6 +155,17 @@ def _ends(plain: ov.Model, reading: readers.Reading) -> Ends:
         logger.info("what it was trained on is not told: %s", sources.in_a_line(exc))
         return found
     return replace(found, seen=seen)
+
+
+def _with_scale(
+    described: Description, plain: ov.Model, picture: np.ndarray, exact: np.ndarray
+) -> Description:
+    """With ``any_scale``, where nothing tells the scale of images, and it does not matter."""
+    known = described.ends
+    if known.largest != ONE or known.seen:
+        return described
+    free = any_scale.takes(plain, picture, exact, comparing.at_any_scale(known))
+    return replace(described, ends=replace(known, any_scale=free))
 
 
 def _as_it_is(
@@ -263,8 +255,8 @@ def _fused(plain: ov.Model, described: Description, exact: np.ndarray) -> tuple[
         if not count:
             return plain, "it has no upsampling that could be fused"
         picture, *others = any_size.pictures(described)
-        same = _same(graphs.run(fused, picture), exact) and all(
-            _same(graphs.run(fused, other), graphs.run(plain, other)) for other in others
+        same = comparing.same(graphs.run(fused, picture), exact) and all(
+            comparing.same(graphs.run(fused, other), graphs.run(plain, other)) for other in others
         )
     except Exception as exc:  # whatever OpenVINO raises; the graph works as it is
         return plain, f"its upsamplings stay as they are: {sources.in_a_line(exc)}"
@@ -279,19 +271,3 @@ def _shape_to_look_at(described: Description) -> tuple[int, int, int, int]:
     rows = round_up(LEAST_SIDE, 2 * stride)
     height, width = described.height or rows, described.width or rows + stride
     return described.batch or 1, height, width, described.channels
-
-
-def _same(
-    values: np.ndarray,
-    expected: np.ndarray,
-    tolerance: tuple[float, float] = (TOLERANCE, TOLERANCE),
-    labels: bool = False,
-) -> bool:
-    """Whether values are as expected, but for as much as may differ at most and in the mean."""
-    if values.shape != expected.shape:
-        return False
-    if labels:  # where two classes are nearly as likely, rounding decides
-        return float(np.mean(values == expected)) >= SAME_LABELS
-    most, mean = tolerance
-    in_the_mean = np.abs(values - expected).mean() <= mean * (1 + np.abs(expected).mean())
-    return bool(in_the_mean) and np.allclose(values, expected, rtol=most, atol=most)

@@ -1,21 +1,15 @@
 """What the two ends of a graph tell of the numbers that the network takes and gives."""
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
 import openvino as ov
 
 from ..activations import LINEAR, SIGMOID, SOFTMAX
-from ..network import EIGHT_BITS, ONE, SIXTEEN_BITS, UNTOLD, Ends
-from . import graphs
+from ..network import Ends
+from . import graphs, intensities
 
-# they move numbers and leave them as they are
-MOVES = frozenset(
-    """BatchToSpace Broadcast Convert DepthToSpace Gather Interpolate Pad Reshape Reverse Round
-    Slice SpaceToBatch SpaceToDepth Split Squeeze StridedSlice Tile Transpose Unsqueeze
-    VariadicSplit""".split()
-)
-ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
 SCALING = {"Multiply", "Divide"}
 SUMS = {"Add", "Subtract"}
 WEIGHTED = {
@@ -26,32 +20,31 @@ WEIGHTED = {
     "MatMul",
 }
 ACTIVATIONS = {"Sigmoid": SIGMOID, "SoftMax": SOFTMAX, "Softmax": SOFTMAX}
-LIMITS = {"Maximum", "Minimum"}
-# the largest intensity that a type of whole numbers tells by itself; 8 signed bits hold none
-TOLD = {ov.Type.u8: EIGHT_BITS, ov.Type.i8: UNTOLD}
-UNLESS_DIVIDED = {ov.Type.u16: SIXTEEN_BITS}  # by what tells that it is another
+TANH = "Tanh"  # a sigmoid of twice as much, from -1 to 1
+SELECT = "Select"
+CALCULATIONS: dict[str, Callable[..., np.ndarray]] = {
+    "Add": np.add,
+    "Subtract": np.subtract,
+    "Multiply": np.multiply,
+    "Divide": np.divide,
+    "Minimum": np.minimum,
+    "Maximum": np.maximum,
+    SELECT: np.where,
+}
 LOGARITHM = "LogSoftmax"  # softmax makes the same of what it gives as of what it was given
-# a first layer that makes less than this of the whole range of intensities expects larger numbers
-LEAST_RANGE = 0.05
-# so does one that takes away more than this, in intensities: it means larger numbers
-LARGEST_SHIFT = 2.0
-# one that rounds more than this to whole numbers has made them large itself
-LARGEST_ROUNDED = 2.0
-# what it divides by, or takes away, at most, if it means values of 8 bits
-LARGEST_OF_EIGHT_BITS = 600.0
-# what it divides by if it means values of 16 bits: for 0–1, and for −1…1
-OF_SIXTEEN_BITS = np.array([65535, 65536, 32767, 32767.5, 32768])
-SAME = 1e-4  # how near to these
 
 
 def of_graph(graph: ov.Model) -> Ends:
     """Look at a graph from (N, H, W, C) to (N, H, W, K)."""
     output = graph.output(0)
-    return Ends(_largest(graph), activation(output), labels(output))
+    last = activation(output) or _scaled_activation(output)
+    return Ends(intensities.largest(graph), last, labels(output), bounds=bounds(output))
 
 
 def activation(output: Any) -> str:
-    """What an output of a graph went through last; "" where it is none of those that are told."""
+    """What an output of a graph went through at the very last; "" where it is none of those that
+    are told.
+    """
     value, scaled = _last(output.get_node().input_value(0))
     kind = value.get_node().get_type_name()
     if kind in ACTIVATIONS:
@@ -60,6 +53,79 @@ def activation(output: Any) -> str:
     if kind == LOGARITHM:
         return LINEAR if _has_all_classes(output, value) and not scaled else ""
     return LINEAR if _is_linear(value) else ""
+
+
+def _scaled_activation(output: Any) -> str:
+    """What an output went through, whose probabilities were scaled afterwards."""
+    value = _way_back(output.get_node().input_value(0), graphs.LIMITS)[-1]
+    kind, limits = value.get_node().get_type_name(), _limits(output)
+    if kind not in (*ACTIVATIONS, TANH) or limits is None:
+        return ""
+    if ACTIVATIONS.get(kind) != SOFTMAX:
+        return SIGMOID
+    low, high = limits  # scaled back it sums to 1, if it is, and none is turned over
+    whole = _has_all_classes(output, value) and low < high and bounds(output) is not None
+    return SOFTMAX if whole else ""
+
+
+def bounds(output: Any) -> tuple[float, float] | None:
+    """What an output gives for probabilities of 0 and 1, or for the first and the last class; None:
+    these themselves, or it is not told.
+    """
+    limits = _limits(output)
+    if limits is None:
+        return None
+    low, high = sorted(limits)
+    last = labels(output)
+    usual = (low, high) == (0, last - 1) if last else low >= 0 and high <= 1
+    return None if usual or low == high else (low, high)
+
+
+def _limits(output: Any) -> tuple[float, float] | None:
+    """What an output gives where the last operation gives least, and most, that bounds its values;
+    None: it is not told.
+    """
+    way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    kinds = [value.get_element_type() for value in way]
+    if ov.Type.boolean in kinds:
+        way = way[: kinds.index(ov.Type.boolean) + 1]
+    *passed, last = way
+    limits = np.array(_limits_of_last(last))
+    for value in reversed(passed):
+        if limits.size:
+            limits = _applied(value.get_node(), limits)
+    if not limits.size or (last.get_node().get_type_name() == TANH and limits.min()):
+        return None  # what tanh gives by itself may mean 0 to 1, or -1 to 1
+    return float(limits[0]), float(limits[1])
+
+
+def _limits_of_last(value: Any) -> tuple[float, ...]:
+    """The least and the largest number that an operation gives; () where these are not told."""
+    kind = value.get_node().get_type_name()
+    if kind in ACTIVATIONS or value.get_element_type() == ov.Type.boolean:
+        return 0, 1
+    if kind == TANH:
+        return -1, 1
+    if kind == "TopK":
+        classes = _classes_of(value.get_node())
+        return (0, classes - 1) if classes else ()
+    return ()
+
+
+def _applied(node: Any, values: np.ndarray) -> np.ndarray:
+    """What an operation makes of numbers; none, where it does not do the same to each pixel."""
+    kind = node.get_type_name()
+    if kind == "Clamp":
+        return values.clip(*(node.get_attributes()[name] for name in ("min", "max")))
+    if kind == "Relu":
+        return values.clip(0)
+    if kind not in CALCULATIONS:
+        return values
+    given = [graphs.constant(value) for value in node.input_values()]
+    if any(known is not None and np.unique(known).size != 1 for known in given):
+        return np.array([])
+    numbers = [values if known is None else known.flat[0].astype(float) for known in given]
+    return CALCULATIONS[kind](*numbers)
 
 
 def _has_all_classes(output: Any, value: Any) -> bool:
@@ -114,18 +180,23 @@ def labels(output: Any) -> int | None:
     """How many classes an output holds the indices of; 0 where that is not told; None: it holds
     other numbers.
     """
-    way = _way_back(output.get_node().input_value(0))
+    way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
     passed = [value.get_element_type() for value in way]
-    node = way[-1].get_node()
-    if node.get_type_name() == "TopK":
-        length = node.input_value(0).get_partial_shape()[node.get_attributes()["axis"]]
-        return length.get_length() if length.is_static else 0
-    told = node.get_type_name() in ACTIVATIONS or ov.Type.boolean in passed
+    kind = way[-1].get_node().get_type_name()
+    if kind == "TopK" and ov.Type.boolean not in passed:
+        return _classes_of(way[-1].get_node())
+    told = kind in (*ACTIVATIONS, TANH, "OneHot") or ov.Type.boolean in passed
     whole = [kind.is_integral() for kind in passed]
     if told or True not in whole:
         return None
     scaled = {value.get_node().get_type_name() for value in way[: whole.index(True)]} & SCALING
     return None if scaled else 0  # what is scaled was rounded to be computed with
+
+
+def _classes_of(node: Any) -> int:
+    """How many classes the likeliest is chosen of; 0 where that is not told."""
+    length = node.input_value(0).get_partial_shape()[node.get_attributes()["axis"]]
+    return length.get_length() if length.is_static else 0
 
 
 def without_activation(output: Any) -> None:
@@ -141,99 +212,23 @@ def _last(value: Any) -> tuple[Any, bool]:
     """
     *passed, last = _way_back(value)
     kinds = {value.get_node().get_type_name() for value in passed}
-    return last, bool(kinds & ARITHMETIC)
+    return last, bool(kinds & graphs.ARITHMETIC)
 
 
-def _way_back(value: Any) -> list[Any]:
-    """The values from one of a graph back to the last operation that computes them."""
+def _way_back(value: Any, also: Collection[str] = ()) -> list[Any]:
+    """The values from one of a graph back to the last operation that computes them.
+
+    Args:
+        also: kinds of operations that count as computing nothing, beside those that move or scale.
+    """
     way = [value]
     while True:
         node = way[-1].get_node()
         kind = node.get_type_name()
-        if kind in ARITHMETIC:
-            varying = [value for value in node.input_values() if graphs.constant(value) is None]
-            if len(varying) != 1:
-                return way
+        varying = [value for value in node.input_values() if graphs.constant(value) is None]
+        if kind in (*graphs.ARITHMETIC, *also, SELECT) and len(varying) == 1:
             way.append(varying[0])
-        elif kind in MOVES:
+        elif kind in graphs.MOVES:
             way.append(node.input_value(0))
         else:
             return way
-
-
-def _largest(graph: ov.Model) -> int:
-    """The largest intensity that the graph's first operations expect: 1, 255 or 65535; 0 where it
-    is larger than 255, and not told.
-    """
-    gains = {_key(graph.input(0)): 1.0}  # of the values that are the image still
-    otherwise = ONE
-    for node in graph.get_ordered_ops():
-        kind = node.get_type_name()
-        known = [gains.get(_key(value)) for value in node.input_values()]
-        own = [gain for gain in known if gain is not None]
-        if not own or kind == "Result":
-            continue
-        gain = own[0]
-        if kind in ARITHMETIC and len(own) == 1:
-            factor, shift = _factor_and_shift(node, known.index(gain))
-            if factor is None:
-                continue
-            found = _of_shift(shift / gain)
-            gain *= factor
-            found = of_gain(gain) if found is None else found
-            if found is not None:
-                return found
-        elif kind in LIMITS and len(own) == 1:
-            if graphs.constant(node.input_value(1 - known.index(gain))) is None:
-                continue
-        elif kind in MOVES | {"Clamp"} and known[0] is not None:
-            element = node.get_output_element_type(0)
-            if kind == "Convert" and element.is_integral() and gain < LARGEST_ROUNDED:
-                if element in TOLD:
-                    return TOLD[element]
-                otherwise = UNLESS_DIVIDED.get(element, EIGHT_BITS)
-        elif kind == "Concat" and len(own) == len(known):  # as of one gray channel three
-            gain = max(own)
-        else:
-            continue
-        if gain > 0:
-            gains |= {_key(value): gain for value in node.outputs()}
-    return otherwise
-
-
-def _key(output: Any) -> tuple[str, int]:
-    return output.get_node().get_friendly_name(), output.get_index()
-
-
-def _of_shift(shift: float) -> int | None:
-    """The largest intensity of what so much is taken away from; None: it tells nothing."""
-    if shift <= LARGEST_SHIFT:
-        return None
-    return EIGHT_BITS if shift <= LARGEST_OF_EIGHT_BITS else UNTOLD
-
-
-def of_gain(gain: float) -> int | None:
-    """The largest intensity of what is multiplied by so much; None: it tells nothing."""
-    if not 0 < gain < LEAST_RANGE:
-        return None
-    divisor = 1 / gain
-    if divisor <= LARGEST_OF_EIGHT_BITS:
-        return EIGHT_BITS
-    told = np.isclose(divisor, OF_SIXTEEN_BITS, rtol=SAME, atol=0).any()
-    return SIXTEEN_BITS if told else UNTOLD
-
-
-def _factor_and_shift(node: Any, index: int) -> tuple[float | None, float]:
-    """What an operation multiplies its input by, and what it adds to it, at most, without signs;
-    None where that is no constant.
-    """
-    kind = node.get_type_name()
-    if kind == "Divide" and index == 1:
-        return None, 0
-    other = graphs.constant(node.input_value(1 - index))
-    if other is None:
-        return None, 0
-    if kind in ("Add", "Subtract"):
-        return 1.0, float(np.abs(other).max())
-    most = float(np.abs(other).max() if kind == "Multiply" else 1 / np.abs(other).min())
-    return (most if np.isfinite(most) else None), 0

@@ -18,12 +18,14 @@ RULE = (
     "probabilities for each pixel"
 )
 MAX_CHANNELS = 16  # an axis this short, where three have a known length, is one of channels
-FACTORS = (1, 2, 4, 8, 16, 32)
-AUXILIARY = "aux"  # what outputs are called that serve training alone, as torchvision's are
+FACTORS = (1, 2, 4, 8, 14, 16, 32)
+# what outputs are called that hold no mask: those of training alone, as torchvision's, and others
+BESIDE = ("aux", "uncertainty", "variance", "depth", "embedding", "feature")
 STRIDE = 64  # of the sizes that are tried; the largest that networks in use have
 OTHER_SIZES = range(0, STRIDE, 2)  # pixels more than that, for networks that lose their border
 SIDES = (6 * STRIDE, 12 * STRIDE)
-LARGER_SIDES = (3840, 7680)  # multiples of 256 and of 5, for networks that want these
+# multiples of 256 and of 5, and of 128 and of 7, as patches of 14 pixels want them
+LARGER_SIDES = ((3840, 7680), (2688, 5376))
 
 Shape = tuple[int | None, ...]
 
@@ -107,8 +109,8 @@ def find(
 
 
 def _preference(outputs: Sequence[Port], bounded: Bounded, form: Form) -> tuple:
-    whole, auxiliary = form.factor == 1 and not form.border, outputs[form.output].name.lower()
-    is_main = not auxiliary.startswith(AUXILIARY)
+    whole, name = form.factor == 1 and not form.border, outputs[form.output].name.lower()
+    is_main = not name.startswith(BESIDE)
     return whole, -form.factor, is_main, bounded(form.output), form.output
 
 
@@ -221,7 +223,7 @@ def _sizes(fixed: tuple[int | None, int | None]) -> Iterator[tuple[int, tuple[in
         yield 0, (height, width)
         return
     for more in OTHER_SIZES:
-        for rows, columns in (SIDES, LARGER_SIDES) if not more else (SIDES,):
+        for rows, columns in (SIDES, *LARGER_SIDES) if not more else (SIDES,):
             yield more, (height or rows + more, width or columns + more)
 
 

@@ -16,6 +16,14 @@ from openvino.passes import ConstantFolding, Manager
 
 CPU = "CPU"
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of four axes
+# they move numbers and leave them as they are
+MOVES = frozenset(
+    """BatchToSpace Broadcast Convert DepthToSpace Gather Interpolate Pad Reshape Reverse Round
+    Slice SpaceToBatch SpaceToDepth Split Squeeze StridedSlice Tile Transpose Unsqueeze
+    VariadicSplit""".split()
+)
+ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
+LIMITS = {"Clamp", "Maximum", "Minimum", "Relu"}
 ROUNDED = (ov.Type.f16, ov.Type.bf16)
 # compared are values, so that nothing may be rounded
 EXACT = {"INFERENCE_PRECISION_HINT": "f32"}

@@ -8,7 +8,7 @@
 Runs in the converting process only, but for ``exported``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import openvino as ov
 
 from ...errors import ModelError
 from ..network import ONE
-from . import ends, exporting, frontends, saved_model
+from . import exporting, frontends, intensities, saved_model
 from .ends import LOGARITHM
 from .normalisation import Vector, vectors_of
 from .ports import Port, graph_ports, in_order, tensor_shape
@@ -155,14 +155,23 @@ def _white_of(model: Any) -> int:
     from .. import tensorflow
 
     told = tensorflow.white_of(model)
-    for layer in (getattr(model, "layers", None) or []) if told == ONE else []:
+    for layer in _layers_of(model) if told == ONE else ():
         kind = type(layer).__name__
         if kind == "Rescaling":
-            found = ends.of_gain(float(np.abs(layer.scale).max()))
+            found = intensities.of_gain(float(np.abs(layer.scale).max()))
             return told if found is None else found
         if kind != "InputLayer" and not kind.startswith(exporting.AUGMENTING):
             break
     return told
+
+
+def _layers_of(model: Any) -> Iterator[Any]:
+    """The layers of a Keras model, in place of models in it theirs."""
+    for layer in getattr(model, "layers", None) or []:
+        if getattr(layer, "layers", None):
+            yield from _layers_of(layer)
+        else:
+            yield layer
 
 
 def _saved_model(folder: Path, temporary: Path) -> Reading:

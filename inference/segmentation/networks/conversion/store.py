@@ -12,12 +12,11 @@ import contextlib
 import hashlib
 import importlib.metadata
 import json
-import math
 import mmap
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,26 +24,14 @@ import openvino as ov
 
 from ...errors import ModelError
 from ...spec_entries import Ports
-from ..activations import LINEAR, SIGMOID, SOFTMAX
-from ..form import Form
-from ..network import (
-    EIGHT_BITS,
-    ONE,
-    SIXTEEN_BITS,
-    UNTOLD,
-    Description,
-    Ends,
-    Geometry,
-    Seen,
-    round_up,
-)
-from . import architecture, describe, graphs, rounding, saved_model, sources
+from ..network import Description, Ends, Geometry, round_up
+from . import architecture, describe, graphs, kept, rounding, saved_model, sources
 from .convert import Conversion
 
 XML, JSON = "graph.xml", "graph.json"
 INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 10  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 11  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "onnxruntime", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
@@ -154,17 +141,17 @@ def read(folder: Path, wanted: str, name: str) -> Conversion | None:
 
 def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
     told = known["description"]
-    geometry, ends = _geometry(told["geometry"]), _ends(told["ends"])
+    geometry, ends = kept.geometry(told["geometry"]), kept.ends(told["ends"])
     graph = int8 = None
     int8_for = ""
     if known["unconverted"]:
         described = Description(
             name,
             int(told["channels"]),
-            _length(told["height"]),
-            _length(told["width"]),
+            kept.length(told["height"]),
+            kept.length(told["width"]),
             int(told["classes"]),
-            _length(told["batch"]),
+            kept.length(told["batch"]),
             geometry,
             ends,
         )
@@ -178,7 +165,7 @@ def _parsed(folder: Path, known: dict[str, Any], name: str) -> Conversion:
     notes, assumed = (tuple(map(str, known[key])) for key in ("notes", "assumed"))
     reason = str(known["unconverted"])
     return Conversion(
-        described, _form(known["form"]), graph, reason, notes, assumed, int8, int8_for
+        described, kept.form(known["form"]), graph, reason, notes, assumed, int8, int8_for
     )
 
 
@@ -214,47 +201,6 @@ def _check_size(graph: ov.Model, described: Description) -> None:
     taken = graphs.largest_tensor(graph, (described.batch or 1, *size, described.channels))
     if taken > LARGEST_TENSOR:
         raise ValueError(f"one of its tensors has {taken:,} bytes for an image of {size}")
-
-
-def _length(told: Any) -> int | None:
-    return None if told is None else int(told)
-
-
-def _geometry(told: dict[str, Any]) -> Geometry:
-    stride, reach, *flags = (told[key] for key in ("stride", "reach", "everywhere", "any_size"))
-    if not (isinstance(stride, int) and stride >= 1 and {*map(type, flags)} == {bool}):
-        raise ValueError(f"its geometry is {told}")
-    if reach is not None and not (isinstance(reach, int) and reach >= 0):
-        raise ValueError(f"its reach is {reach}")
-    return Geometry(stride, reach, *flags)
-
-
-def _ends(told: dict[str, Any]) -> Ends:
-    seen = told["seen"]
-    ends = Ends(told["largest"], told["activation"], told["labels"], seen and _seen(seen))
-    if ends.largest not in (UNTOLD, ONE, EIGHT_BITS, SIXTEEN_BITS):
-        raise ValueError(f"its largest intensity is {ends.largest}")
-    if ends.activation not in (SIGMOID, SOFTMAX, LINEAR, ""):
-        raise ValueError(f"its activation is {ends.activation}")
-    if ends.labels is not None and not (isinstance(ends.labels, int) and ends.labels >= 0):
-        raise ValueError(f"its labels are {ends.labels}")
-    return ends
-
-
-def _seen(told: dict[str, Any]) -> Seen:
-    mean, deviation = float(told["mean"]), float(told["deviation"])
-    if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
-        raise ValueError(f"what it has seen is {told}")
-    return Seen(mean, deviation)
-
-
-def _form(told: dict[str, Any]) -> Form:
-    form = Form(**told)
-    wanted = Form()
-    for field in fields(Form):
-        if type(getattr(form, field.name)) is not type(getattr(wanted, field.name)):
-            raise ValueError(f"its form is {told}")
-    return form
 
 
 def keep(folder: Path, cache: Path, wanted: str) -> Path:
