@@ -89,6 +89,8 @@ class UNetInferenceHandler(DefaultInferenceHandler):
             RequestError: the images do not suit the model, or the attributes are wrong.
             ModelError: the model of the user gives no probabilities.
             OutOfMemory: they need more memory than there is.
+            PayloadTooLarge, OutOfTime: they would take, or took, longer than a request may.
+            ClientGone: nobody waits for the answer any more.
         """
         wanted = _options(context, data if isinstance(data, Images) else None)
         images = data if isinstance(data, Images) else self._given(data, wanted, context)

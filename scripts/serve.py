@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import in_venv as in_venv
 
 from lib.server import ENTRYPOINT, POLL_SECONDS, is_ready
+from serving.settings import Settings
 
 ROOT = ENTRYPOINT.parents[1]
 SAMPLE = ROOT / "models" / "unet-membrane" / "sample.png"
@@ -92,10 +93,11 @@ def announce(url: str, running: Callable[[], bool]) -> None:
 
 def lines_of(url: str, environment: Mapping[str, str]) -> list[str]:
     """What to do with a server that is ready."""
+    settings = Settings.from_environment(environment)
     lines = [f"server  {url}  (Ctrl-C ends it)"]
-    if environment.get("UNET_PAGE", "").lower() != "false":
+    if settings.page:
         lines.append(f"page    {url}/")
-    if environment.get("SAGEMAKER_MULTI_MODEL") == "true":
+    if settings.multi_model:
         body = '{"model_name": "a", "url": "/path/to/model"}'
         command = f"curl -X POST {url}/models -H 'Content-Type: application/json' -d '{body}'"
     else:

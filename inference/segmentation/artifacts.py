@@ -167,18 +167,19 @@ def find(model_dir: str | Path, filename: str | None = None) -> Path:
     candidates = sorted(_candidates(directory)) if directory.is_dir() else []
     candidates = _without_spare_weights(candidates)
     listing = _listing(directory, candidates)
+    shown = directory.resolve()  # what was named by a user, where the server links to it
     if filename:
         wanted = directory / filename.rstrip("/")
         if wanted not in candidates:
             raise ModelError(
-                f"`model_filename` is {filename!r}, which is no model in {directory}; {listing}"
+                f"`model_filename` is {filename!r}, which is no model in {shown}; {listing}"
             )
         return wanted
     if not candidates:
-        raise ModelError(f"no model in {directory}; it must hold {KINDS}; {listing}")
+        raise ModelError(f"no model in {shown}; it must hold {KINDS}; {listing}")
     if len(candidates) > 1:
         raise ModelError(
-            f"{len(candidates)} models in {directory}; one is served; name it in "
+            f"{len(candidates)} models in {shown}; one is served; name it in "
             f"`model_filename`; {listing}"
         )
     return candidates[0]

@@ -59,7 +59,7 @@ class Calibration:
 
     @property
     def pixel_size(self) -> tuple[float, float] | None:
-        """The same of the sample that is seen; None also of sizes of a screen or a printer."""
+        """In µm of the sample; None also where it is only that of a screen or a printer."""
         if self.micrometers is None:
             return None
         dots_per_inch = INCH / self.micrometers[1]

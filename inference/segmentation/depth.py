@@ -98,7 +98,9 @@ def parse(text: str) -> RangeRule:
     parts = text.split(":")
     bounds = [bound for bound in map(_bound, parts) if bound is not None]
     if len(bounds) != len(parts) or len(bounds) > 2:
-        raise RequestError(f"range is {text!r}; {RULE}; values are from -3.4e38 to 3.4e38")
+        raise RequestError(
+            f"range is {text!r}; {RULE}; values are from -3.4e38 to 3.4e38, percentiles 0 to 100"
+        )
     black, white = bounds if len(bounds) == 2 else (Bound(0.0), bounds[0])
     if len(bounds) == 1 and white.percent:
         raise RequestError(f"range is {text!r}, one percentile; {RULE}")

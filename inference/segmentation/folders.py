@@ -2,6 +2,7 @@
 the files are that describe it.
 """
 
+import os
 import stat
 from pathlib import Path
 
@@ -11,6 +12,13 @@ CODE = "code"  # of the user; never a model
 DEEPEST = 4  # folders that are looked into, each the only one of the one before
 # of files that tell that a model lies in a folder, or what it means
 SUFFIXES = (".keras", ".h5", ".hdf5", ".onnx", ".tflite", ".pb", ".json", ".yaml")
+
+
+def is_private(folder: Path) -> bool:
+    """Whether it is a folder of this user's, and no link, which nobody else can write to."""
+    status = folder.lstat()
+    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid() and not others
 
 
 def root(model_dir: str | Path) -> Path:

@@ -142,7 +142,8 @@ def is_architecture(entries: Any) -> bool:
 
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object as a dictionary; of two equal keys, JSON readers would drop one in silence."""
-    entries = dict(pairs)
-    if len(entries) < len(pairs):
-        raise ValueError("a key comes twice")
-    return entries
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{name!r} comes twice in one object; leave one of them out")
+    return dict(pairs)

@@ -7,7 +7,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 from typing import Any
 
 from . import depth
@@ -116,6 +116,11 @@ def preprocessing(entries: Any) -> Preprocessing | None:
         return None
     steps = []
     for name, kwargs in _steps(entries, "preprocessing", STEPS):
+        known = fields(STEPS[name])
+        check_keys(kwargs, [entry.name for entry in known], f"{name} of preprocessing")
+        missing = [entry.name for entry in known if entry.default is MISSING]
+        if not kwargs.keys() >= set(missing):
+            raise ModelError(f"{FILE_NAME}: {name} of preprocessing needs {missing}; {RULE}")
         try:
             steps.append(STEPS[name](**kwargs))
         except (TypeError, ValueError) as exc:

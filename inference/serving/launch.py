@@ -191,7 +191,7 @@ def _locale(variables: Mapping[str, str]) -> dict[str, str]:
 def _java_arguments(
     settings: Settings, listening: addresses.Listening, facts: Facts
 ) -> tuple[str, ...]:
-    level, multi_model = str(settings.log_level), settings.multi_model
+    level, multi_model = settings.log_level, settings.multi_model
     return (
         "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
         # it only moves bytes: optimising that would take CPU time from the network
@@ -224,20 +224,14 @@ def _documents(settings: Settings, facts: Facts) -> Iterator[str]:
         yield f"-D{contract.PAGE}={facts.inference / contract.PAGE_FOLDER}"
 
 
-def log4j_level(level: str | None, *, quieter: bool = False) -> str:
+def log4j_level(level: int, *, quieter: bool = False) -> str:
     """A level of Python's logging as log4j calls it.
 
     Args:
-        level: a name or a number; None, or an unknown name: INFO.
         quieter: whether to return the next level instead, which logs less.
     """
-    level = (level or "INFO").upper()
-    if level.isdigit():
-        number = int(level)
-    else:
-        number = logging.getLevelNamesMapping().get(level, logging.INFO)
     limits = [logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR]
-    rank = bisect.bisect_left(limits, number)
+    rank = bisect.bisect_left(limits, level)
     names = ["debug", "info", "warn", "error", "fatal", "off"]
     return names[rank + 1] if quieter else names[rank]
 

@@ -26,20 +26,19 @@ from serving import upstream
 logger = logging.getLogger(__name__)
 
 FILE = Path("code", "requirements.txt")
-SECONDS = 300  # that installing may take, and half of what the server waits for a model
-TIMEOUT = "SAGEMAKER_MODEL_SERVER_TIMEOUT_SECONDS"
+SECONDS = 300.0  # that installing may take
 FOLDERS = "requirements-"  # in the server's folder, one of each worker
 LOCK = "in-use"  # in such a folder; locked as long as the worker lives
 WHERE_TO = ("PIP_PREFIX", "PIP_TARGET", "PIP_USER", "PIP_ROOT")  # pip's settings that we replace
 
 
-def install(model_dir: str, seconds: float | None = None) -> Path | None:
+def install(model_dir: str, seconds: float = SECONDS) -> Path | None:
     """Install what the code of a model needs, for this process alone.
 
     What is installed with the server counts as there, as it does in single-model mode.
 
     Args:
-        seconds: that it may take; None: SECONDS, or less where the server waits less.
+        seconds: that it may take.
 
     Returns:
         The folder of the modules; None where the model asks for none.
@@ -53,19 +52,13 @@ def install(model_dir: str, seconds: float | None = None) -> Path | None:
     begin = time.perf_counter()
     logger.info("installing the packages of %s, for this model alone", FILE)
     folder = _own_folder()
-    last_line = _pip_install(file.resolve(), folder, _time_limit() if seconds is None else seconds)
+    last_line = _pip_install(file.resolve(), folder, seconds)
     logger.info("%s: %s; %.1f s", FILE, last_line, time.perf_counter() - begin)
     scheme = sysconfig.get_preferred_scheme("prefix")
     modules = Path(sysconfig.get_path("purelib", scheme, {"base": str(folder)}))
     _warn_of_loaded(modules)
     importlib.invalidate_caches()
     return modules
-
-
-def _time_limit() -> float:
-    """In seconds: the rest is for the model itself."""
-    waits = os.environ.get(TIMEOUT, "")
-    return min(SECONDS, int(waits) / 2) if waits.isdigit() else SECONDS
 
 
 def _pip_install(file: Path, folder: Path, seconds: float) -> str:

@@ -79,23 +79,16 @@ LOG_LEVEL = Kind(
 TEXT = Kind("a text", str)
 
 
+TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
 def _parse_truth(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
+    if text.lower() not in TRUTHS:
         raise ValueError
-    return text.lower() == "true"
+    return TRUTHS[text.lower()]
 
 
-TRUTH = Kind("true or false", _parse_truth)
-ANSWERS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
-
-def _parse_answer(text: str) -> bool:
-    if text.lower() not in ANSWERS:
-        raise ValueError
-    return ANSWERS[text.lower()]
-
-
-ANSWER = Kind("true or false, yes or no, 1 or 0", _parse_answer)
+TRUTH = Kind("true or false, yes or no, 1 or 0", _parse_truth)
 
 
 def _parse_origins(text: str) -> tuple[str, ...]:
@@ -155,7 +148,7 @@ class Settings:
     workers: int | None = _variable("SAGEMAKER_MODEL_SERVER_WORKERS", _whole_number(1, 1000))
     # of requests that wait; MMS reads it itself
     queue: int | None = _variable("MMS_JOB_QUEUE_SIZE", _whole_number(1, 1_000_000))
-    multi_model: bool = _variable("SAGEMAKER_MULTI_MODEL", ANSWER, False)
+    multi_model: bool = _variable("SAGEMAKER_MULTI_MODEL", TRUTH, False)
     port: int | None = _variable("SAGEMAKER_BIND_TO_PORT", _whole_number(1, 65535))
     address: str | None = _variable("MMS_INFERENCE_ADDRESS", TEXT)
     timeout_seconds: int | None = _variable(

@@ -9,7 +9,7 @@ What the processes write lies in one folder below the temporary folder, removed 
 run side by side, as any user, and with a read-only root file system.
 
 MMS starts its workers again, whenever they end. Should MMS itself end without meaning to, killed or
-out of memory, all of it is started again, up to ``restarts.MOST`` times in a row.
+out of memory, all of it is started again, unless that has happened too often (``restarts.py``).
 """
 
 import contextlib
@@ -87,7 +87,10 @@ def _check_java(inference: Path, variables: Mapping[str, str]) -> None:
     home = variables.get("JAVA_HOME")
     if not shutil.which(f"{home}/bin/java" if home else "java", path=variables.get("PATH")):
         where = f"JAVA_HOME is {home}" if home else "PATH has no java"
-        raise ServerFailed(f"Java 11 or later is needed; {where}")
+        raise ServerFailed(
+            f"Java 11 or later is needed; {where}; install openjdk-17-jre-headless, or name "
+            "another one in JAVA_HOME"
+        )
     mms = inference / "mms"
     jar = mms / contract.JAR
     if not jar.exists():
@@ -119,7 +122,8 @@ def _prepare(launch: Launch, facts: Facts) -> None:
     """
     if launch.model_dir and not launch.model_dir.is_dir():
         raise ServerFailed(
-            f"the model cannot be served: there is no folder {launch.model_dir.resolve()}"
+            f"the model cannot be served: there is no folder {launch.model_dir.resolve()}; mount "
+            "the model there, or name its folder in UNET_MODEL_DIR"
         )
     if launch.model_dir and launch.model_link:
         launch.model_link.parent.mkdir()

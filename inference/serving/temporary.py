@@ -52,7 +52,9 @@ def run_folder() -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix="unet-", dir=parent))
     except OSError as exc:
-        raise ServerFailed(f"{parent} cannot be written to: {exc.strerror}") from exc
+        raise ServerFailed(
+            f"{parent} cannot be written to: {exc.strerror}; name another folder in TMPDIR"
+        ) from exc
     try:
         _check_room(folder)
         yield folder

@@ -39,10 +39,10 @@ def _each(images: Array, function: Any) -> Array:
     return function(images, axis=(1, 2, 3), keepdims=True)
 
 
-def _convolution(x: Any, size: int = 3, **settings: Any) -> Any:
+def _convolution(x: Any, **settings: Any) -> Any:
     from keras import layers
 
-    return layers.Conv2D(FILTERS, size, padding="same", **settings)(x)
+    return layers.Conv2D(FILTERS, 3, padding="same", **settings)(x)
 
 
 def _normalised_first(x: Any) -> Any:

@@ -95,15 +95,6 @@ def test_a_time_limit(model):
         requirements.install(model("numpy\n"), seconds=0.05)
 
 
-@pytest.mark.parametrize(("waits", "limit"), [(None, 300), ("600", 300), ("60", 30), ("x", 300)])
-def test_the_time_limit_is_within_the_servers(monkeypatch, waits, limit):
-    if waits:
-        monkeypatch.setenv(requirements.TIMEOUT, waits)
-    else:
-        monkeypatch.delenv(requirements.TIMEOUT, raising=False)
-    assert requirements._time_limit() == limit
-
-
 def test_what_is_loaded_already_is_a_warning(model, caplog, monkeypatch):
     model_dir = model("./loaded-1-py3-none-any.whl\n")
     write_wheel(code_of(model_dir), "loaded")

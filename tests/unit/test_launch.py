@@ -1,3 +1,4 @@
+import logging
 import os
 import shlex
 from dataclasses import replace
@@ -256,16 +257,15 @@ def test_arguments_for_java_are_added_to_those_of_the_environment():
 
 @pytest.mark.parametrize(
     ("level", "name"),
-    [(None, "info"), ("10", "debug"), ("debug", "debug"), ("21", "warn"), ("ERROR", "error"),
-     ("50", "fatal"), ("nonsense", "info")],
-)  # fmt: skip
+    [(-5, "debug"), (10, "debug"), (20, "info"), (21, "warn"), (40, "error"), (50, "fatal")],
+)
 def test_log_level(level, name):
     assert log4j_level(level) == name
 
 
 def test_the_server_itself_is_one_level_quieter():
-    assert log4j_level("DEBUG", quieter=True) == "info"
-    assert log4j_level("CRITICAL", quieter=True) == "off"
+    assert log4j_level(logging.DEBUG, quieter=True) == "info"
+    assert log4j_level(logging.CRITICAL, quieter=True) == "off"
 
 
 def test_java_arguments_survive_their_file():

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from .. import folders
 from ..errors import ModelError
 
 MODEL = "saved_model.pb"
@@ -179,9 +180,7 @@ def _own_folder() -> Path:
     root = Path(tempfile.gettempdir(), f"bundles-{os.geteuid()}")
     with contextlib.suppress(FileExistsError):
         root.mkdir(mode=0o700)
-    status = root.lstat()
-    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or others:
+    if not folders.is_private(root):
         raise ModelError(f"{root} belongs to somebody else, and is not unpacked to; remove it")
     return root
 

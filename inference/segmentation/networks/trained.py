@@ -32,7 +32,7 @@ IMAGENET: Steps = [
 
 @dataclass(frozen=True)
 class Unsettled(Preprocessing):
-    """Of a network that was not trained on intensities, and whose spec does not say on what.
+    """Refuses images: the network was not trained on intensities, and its spec says not on what.
 
     Attributes:
         reason: why nothing is done, with the remedy.

@@ -49,6 +49,7 @@ def predict(
         OutOfMemory: there is not enough memory for this.
         PayloadTooLarge: it would take too long.
         OutOfTime: it took too long.
+        ClientGone: nobody waits for it any more.
         ValueError: the answer is for another number of classes than the network gives.
     """
     if answer.classes != segmenter.network.classes:

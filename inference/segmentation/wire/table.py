@@ -72,7 +72,7 @@ def _named(plane: OfPlane, names: dict[int, str], images: Images) -> dict[str, A
 
 
 def _measured(components: Components) -> dict[str, np.ndarray]:
-    """In pixels."""
+    """Area, centroid and box of each object, in pixels."""
     labels, areas = components.labels, components.areas
     rows = np.arange(labels.shape[0])[:, None]
     columns = np.arange(labels.shape[1])[None]

@@ -212,7 +212,7 @@ def _any_numbers(content: Any, where: str) -> np.ndarray:
 
 
 def compact(numbers: np.ndarray) -> np.ndarray:
-    """As float32, unless they are so large that digits would be lost before a range is known."""
+    """The numbers in float32; in float64 where they are so large that digits would be lost."""
     large = numbers.size and max(-numbers.min(), numbers.max()) > EXACT
     return numbers.astype(np.float64 if large else np.float32)
 

@@ -27,7 +27,7 @@ def streams(aws: Aws, group: str, prefix: str = "") -> list[str]:
         prefix: of the names wanted.
 
     Returns:
-        None where there is no such group, or we may not look.
+        None of them where there is no such group, or we may not look.
     """
     # CloudWatch sorts by time only where no prefix is asked for
     order: dict[str, Any] = {"logStreamNamePrefix": prefix} if prefix else {
@@ -41,9 +41,12 @@ def streams(aws: Aws, group: str, prefix: str = "") -> list[str]:
     return [stream["logStreamName"] for stream in newest]
 
 
-def last_lines(aws: Aws, group: str, stream: str, count: int = 15) -> list[str]:
+LAST = 15  # lines of a stream that are shown where something failed
+
+
+def last_lines(aws: Aws, group: str, stream: str) -> list[str]:
     """The newest lines of a stream, as they were written; none where we may not look."""
-    return lines(aws, group, stream, count, from_head=False)
+    return lines(aws, group, stream, LAST, from_head=False)
 
 
 def lines(aws: Aws, group: str, stream: str, count: int, from_head: bool) -> list[str]:

@@ -5,7 +5,7 @@ https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariant.
 
 import re
 
-# it computes in bfloat16, which took 0.55 of the time of float32 where that was measured
+# it computes in bfloat16, which took 0.52 of the time of float32 where that was measured
 # (docs/benchmark.json), and costs a twentieth more than ml.c5.xlarge, which does not: docs/aws.md
 INSTANCE_TYPE = "ml.c7i.xlarge"
 GPU = re.compile(r"ml\.(p|g)\d")

@@ -35,8 +35,6 @@ MOST_GROWTH = 128 << 20
 WORST = 10  # that are remembered
 SAVE_SECONDS = 10.0
 
-Outcome = tuple[int, str, Verdict]
-
 
 @dataclass
 class State:

@@ -89,10 +89,10 @@ class Grant(int):
 
 
 @contextlib.contextmanager
-def granted(size: int = GRANTED) -> Iterator[None]:
-    """Tell the readers that so many bytes of memory are left, whatever they take."""
+def granted() -> Iterator[None]:
+    """Tell the readers that GRANTED bytes of memory are left, whatever they take."""
     real = machine.available_memory
-    machine.available_memory = lambda *_, **__: Grant(size)
+    machine.available_memory = lambda *_, **__: Grant(GRANTED)
     try:
         yield
     finally:

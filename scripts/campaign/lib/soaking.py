@@ -25,7 +25,6 @@ QUIET_SECONDS = 150.0  # until a server holds no more than at the beginning
 STEP = 0.5
 SETTLE_SECONDS = 2.0
 WARM_SECONDS = 4.0
-QUIET_STEP = 7  # of the requests that are asked before; shares no factor with the formats
 
 
 def run(plan: Plan, out: Path, told: Callable[[Soak], object]) -> Soak:

@@ -27,6 +27,11 @@ final class Admission {
         this.shared = shared;
     }
 
+    /** Whether models can be listed, loaded and unloaded. */
+    boolean management() {
+        return management;
+    }
+
     /** Notes in {@code request} what it asks for. @throws Refusal why it does not come in */
     void check(PendingRequest request, HttpRequest head) throws Refusal {
         if (!head.decoderResult().isSuccess()) {

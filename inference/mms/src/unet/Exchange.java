@@ -218,7 +218,8 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         shared.changes.end(pending, response.status());
         FullHttpResponse known = shared.waiting.explain(id, response);
         id = null;
-        FullHttpResponse whole = MmsErrors.complete(shared.reasons.explain(pending, known));
+        FullHttpResponse explained = shared.reasons.explain(pending, known);
+        FullHttpResponse whole = MmsErrors.complete(explained, admission.management());
         FullHttpResponse answer = withMemory(whole);
         ErrorDetails.addTo(answer);
         shared.origins.addTo(answer, pending.origin());

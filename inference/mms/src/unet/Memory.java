@@ -27,7 +27,7 @@ final class Memory {
     private int orphans;
     private long lastCollection;
 
-    /** @param limit in bytes; a quarter more is there for those who need little */
+    /** @param limit in bytes; a quarter more is a reserve for those who need little */
     Memory(long limit, LongSupplier clock) {
         this.limit = limit;
         this.clock = clock;
@@ -56,7 +56,10 @@ final class Memory {
         return alone || taken + more <= limit || fitsBesideLarge(part, more);
     }
 
-    /** Each of the small leaves three times what it holds to smaller ones. */
+    /**
+     * Whether it may share the reserve: a body of up to a sixteenth of the limit may, if three more
+     * of its size would fit besides, so that smaller ones find room when it has been taken up.
+     */
     private boolean fitsBesideLarge(Part part, long more) {
         return takenBySmall + more + 3 * (part.bytes + more) <= limit / 4;
     }

@@ -28,11 +28,23 @@ final class MmsErrors {
     private static final String NO_SUCH_MODEL = "Model not found: "; // the name follows
     private static final String LOAD_IT =
             "; load it with POST /models, or GET /models for the names of those that are loaded";
+    private static final String ONE_MODEL =
+            "; this server has one model, which /invocations asks; SAGEMAKER_MULTI_MODEL=true"
+                    + " serves many";
+    private static final String NAME_TAKEN = " is already registered.";
+    private static final String UNLOAD_IT = "; unload it first with DELETE, or take another name";
+    private static final String QUEUE_FULL = "No worker is available to serve request for model";
+    private static final String WAIT =
+            "as many requests wait for the model as may (MMS_JOB_QUEUE_SIZE); send the request"
+                    + " again later, or raise that number";
 
     private MmsErrors() {}
 
-    /** @return an answer that says more, or {@code answer} itself where there is no more to say */
-    static FullHttpResponse complete(FullHttpResponse answer) {
+    /**
+     * @param management whether models can be listed, loaded and unloaded
+     * @return an answer that says more, or {@code answer} itself where there is no more to say
+     */
+    static FullHttpResponse complete(FullHttpResponse answer, boolean management) {
         boolean workers = answer.headers().contains(Contract.LOGGED_HEADER);
         if (workers || answer.status().code() < HttpResponseStatus.BAD_REQUEST.code()) {
             return answer;
@@ -41,7 +53,7 @@ final class MmsErrors {
         if (error == null || error.getMessage() == null || error.getType() == null) {
             return answer;
         }
-        String message = messageFor(error.getMessage());
+        String message = messageFor(error.getMessage(), management);
         String type = typeOf(answer.status(), error.getType());
         if (message.equals(error.getMessage()) && type.equals(error.getType())) {
             return answer;
@@ -49,9 +61,15 @@ final class MmsErrors {
         return Answers.replace(answer, Answers.error(answer.status(), type, message));
     }
 
-    private static String messageFor(String message) {
-        boolean missing = message.startsWith(NO_SUCH_MODEL) && !message.endsWith(LOAD_IT);
-        return missing ? message + LOAD_IT : MESSAGES.getOrDefault(message, message);
+    private static String messageFor(String message, boolean management) {
+        if (message.startsWith(NO_SUCH_MODEL)) {
+            String remedy = management ? LOAD_IT : ONE_MODEL;
+            return message.endsWith(remedy) ? message : message + remedy;
+        }
+        if (message.endsWith(NAME_TAKEN)) {
+            return message.substring(0, message.length() - 1) + UNLOAD_IT;
+        }
+        return message.startsWith(QUEUE_FULL) ? WAIT : MESSAGES.getOrDefault(message, message);
     }
 
     /** MMS calls all errors of a job internal ones, that of an unloaded model, too. */

@@ -35,7 +35,9 @@ public final class Ping extends ModelServerEndpoint {
     }
 
     private static final String HEALTHY = "{\"status\": \"Healthy\"}\n";
-    private static final String UNHEALTHY = "no worker has the model loaded";
+    private static final String UNHEALTHY =
+            "no worker has the model loaded yet, or again after a failure; ask again later, and see the"
+                    + " log where that lasts";
 
     private final boolean multiModel;
     private final Models models;

@@ -12,6 +12,8 @@ enum Route {
     MODELS("GET, HEAD, POST"),
     MODEL("GET, HEAD, DELETE");
 
+    private static final String ONE_MODEL =
+            "/invocations, as this server has one model; SAGEMAKER_MULTI_MODEL=true serves many";
     private static final Set<String> PROBES = Set.of("ping", "execution-parameters");
 
     private final String methods;
@@ -38,7 +40,8 @@ enum Route {
             throw Refusal.notFound(
                     "there is nothing at "
                             + Text.quote(target.path())
-                            + "; images are sent to /invocations, or to /models/NAME/invoke");
+                            + "; images are sent to "
+                            + (management ? "/models/NAME/invoke" : ONE_MODEL));
         }
         if (!List.of(route.methods.split(", ")).contains(method)) {
             throw Refusal.notAllowed(

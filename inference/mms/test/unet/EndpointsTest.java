@@ -66,7 +66,7 @@ final class EndpointsTest {
     @Test
     void pingIsUnhealthyWhileAModelIsNotLoaded() throws IOException {
         checkPing(503, false, models(Set.of("a", "b"), Set.of("a")));
-        Check.contains("\"message\": \"no worker has the model loaded\"", text(response));
+        Check.contains("\"message\": \"no worker has the model loaded yet", text(response));
     }
 
     @Test

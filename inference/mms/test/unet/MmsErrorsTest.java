@@ -28,21 +28,39 @@ final class MmsErrorsTest {
     }
 
     @Test
+    void ofOneModelThereIsNothingToLoad() {
+        FullHttpResponse answer = error(404, "ModelNotFoundException", "Model not found: a");
+        String said = text(MmsErrors.complete(answer, false));
+        Check.contains("Model not found: a; this server has one model, which /invocations", said);
+    }
+
+    @Test
+    void aNameThatIsTakenAndAFullQueueAreSaid() {
+        Check.equal(
+                "Model a is already registered; unload it first with DELETE, or take another name",
+                message(409, "ConflictStatusException", "Model a is already registered."));
+        String full = "No worker is available to serve request for model: a. Consider increasing";
+        Check.contains(
+                "(MMS_JOB_QUEUE_SIZE); send the request again later",
+                message(503, "ServiceUnavailableException", full + " job queue size."));
+    }
+
+    @Test
     void whatIsSaidAlreadyStays() {
         Check.equal("no b", message(404, "ModelNotFoundException", "no b"));
         for (String body : new String[] {"", "no JSON", "[]", "{}", "null", "{\"code\": \"a\"}"}) {
             FullHttpResponse answer = TestConnection.response(500, body);
-            Check.same(answer, MmsErrors.complete(answer));
+            Check.same(answer, MmsErrors.complete(answer, true));
         }
         FullHttpResponse mask = TestConnection.response(200, "Worker died.");
-        Check.same(mask, MmsErrors.complete(mask));
+        Check.same(mask, MmsErrors.complete(mask, true));
     }
 
     @Test
     void whatWorkersSayStays() {
         FullHttpResponse answer = error(500, INTERNAL, "Worker died.");
         answer.headers().set(Contract.LOGGED_HEADER, "true");
-        Check.same(answer, MmsErrors.complete(answer));
+        Check.same(answer, MmsErrors.complete(answer, true));
     }
 
     @Test
@@ -68,7 +86,7 @@ final class MmsErrorsTest {
     }
 
     private static JsonObject json(int status, String type, String message) {
-        FullHttpResponse answer = MmsErrors.complete(error(status, type, message));
+        FullHttpResponse answer = MmsErrors.complete(error(status, type, message), true);
         JsonObject error = Json.object(text(answer)).orElseThrow();
         Check.equal(status, answer.status().code());
         Check.equal(status, error.get("code").getAsInt());

@@ -61,7 +61,7 @@ def work(path: Path, folder: Path, digest: str, ports: Ports, limits: sandbox.Li
 def _too_large(name: str, limits: sandbox.Limits) -> str:
     return (
         f"{name} needs more than {limits.memory >> 20:,} MB of memory to be converted, which is "
-        "what a model of its size may take; it is broken, or hides something"
+        "what a model of its size may take; save it again, or export it anew"
     )
 
 

@@ -7,14 +7,13 @@ import logging
 import os
 import shutil
 import signal
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ... import machine
+from ... import folders, machine
 from ...errors import ModelError, OutOfMemory
 from ...spec_entries import Ports
 from ..network import Source
@@ -180,7 +179,10 @@ def _why(folder: Path, status: int, name: str, limits: sandbox.Limits) -> tuple[
         if shutil.disk_usage(folder).free < LEAST_DISK:
             return f"{name} cannot be converted: the disk of {folder.parents[1]} is full", False
         why = sandbox.what_ended(status, limits)
-        message = f"{name} cannot be converted: it {why}; it is broken, or hides something"
+        message = (
+            f"{name} cannot be converted: it {why}; it asks for far more than its size lets "
+            "expect; save it again, or export it anew"
+        )
         return message, status != -signal.SIGXCPU
 
 
@@ -232,12 +234,11 @@ def _own_folder(cache: Path) -> Path | None:
     """The cache, if nobody else can put anything there."""
     try:
         cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-        status = cache.stat()
+        private = folders.is_private(cache.resolve())
     except OSError as exc:
         logger.warning("graphs are not kept: %s: %s", cache, exc.strerror)
         return None
-    others = status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if status.st_uid != os.geteuid() or others or not os.access(cache, os.W_OK):
+    if not private or not os.access(cache, os.W_OK):
         logger.warning("graphs are not kept in %s, which others can write to", cache)
         return None
     return cache

@@ -64,7 +64,7 @@ def _share_transpositions(model: ov.Model) -> None:
 
 
 def _write_padding(node: Any) -> None:
-    """As numbers, where the stride is 1."""
+    """Write its padding as numbers in place of a rule (auto_pad), where the stride is 1."""
     kind = node.get_type_name()
     if kind not in WINDOWS | POOLINGS:
         return
