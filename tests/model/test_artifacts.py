@@ -175,16 +175,25 @@ def test_where_it_lies(files, found, tmp_path):
     assert artifacts.find(tmp_path) == tmp_path / found
 
 
-def test_a_pointer_of_git_lfs_is_told(tmp_path):
+@pytest.mark.parametrize("name", ["model.onnx", "saved_model.pb"])
+def test_a_pointer_of_git_lfs_is_told(tmp_path, name):
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
-    (tmp_path / "model.onnx").write_bytes(pointer)
+    (tmp_path / name).write_bytes(pointer)
     with pytest.raises(ModelError, match=r"keeps in place of a file; .* `git lfs pull`"):
         artifacts.load(tmp_path)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["model.onnx", "model.keras", "model.h5", "model.hdf5", "model.weights.h5", "model.tflite"],
+    [
+        "model.onnx",
+        "model.keras",
+        "model.h5",
+        "model.hdf5",
+        "model.weights.h5",
+        "model.tflite",
+        "saved_model.pb",
+    ],
 )
 def test_an_empty_file_is_told(tmp_path, name):
     (tmp_path / name).touch()

@@ -60,6 +60,7 @@ ROOMS = {
         "segmentation.machine",
     },
     "segmentation.networks": {
+        "segmentation.folders",
         "segmentation.spec",
         "segmentation.spec_entries",
         "segmentation.preprocessing",

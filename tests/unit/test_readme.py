@@ -1,17 +1,25 @@
 """The tables of the README and of the documents that say what the code decides."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
 
 from segmentation.answers import ANSWERS
+from segmentation.spec import ModelSpec
+from segmentation.spec_entries import KEYS
 from segmentation.wire.formats import READERS
 from segmentation.wire.options import PARSERS
 from serving.settings import _NAMES as NAMES
 from serving.settings import MODEL_DIR
 
 ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted(
+    path
+    for pattern in ("*.md", "docs/*.md", "examples/*.md", "models/*/*.md")
+    for path in ROOT.glob(pattern)
+)
 MEDIA_TYPE = re.compile(r"`([a-z]+/[a-z0-9.+-]+)`")
 SETTING = re.compile(r"`((?:UNET|SAGEMAKER|MMS)_[A-Z_]+)`")
 OPTION = re.compile(r"`(\w+)=")
@@ -64,3 +72,31 @@ def test_the_settings_of_the_readme_are_some_of_them():
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text().split()) < 1500
+
+
+def anchors(document: Path) -> set[str]:
+    """What the headings of a document are called in links, as GitHub makes it of them."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    plain = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in plain}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document):
+    for link in re.findall(r"\]\(([^)\s]+)\)", document.read_text()):
+        if "://" in link or link.startswith("mailto:"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = document.parent / name if name else document
+        assert target.exists(), link
+        if anchor:
+            assert anchor in anchors(target), link
+
+
+def test_the_example_of_model_json_has_every_entry():
+    text = (ROOT / "docs/models.md").read_text()
+    [example] = re.findall(r"```json\n(.+?)```", text, re.DOTALL)
+    spec = ModelSpec.parse(example.encode())
+    assert spec.class_names == ("background", "cell")
+    assert list(json.loads(example)) == list(KEYS)
+    assert re.findall(r"`(\w+)`", first_column("docs/models.md", "model.json")) == list(KEYS)

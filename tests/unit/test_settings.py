@@ -49,7 +49,7 @@ def test_log_levels(text, level):
         ("UNET_THRESHOLD", "half", "a number from 0 to 1"),
         ("UNET_MAX_PIXELS", "0", "a whole number of at least 1"),
         ("UNET_MAX_PIXELS", "1e6", "a whole number of at least 1"),
-        ("UNET_CHECK_TEST", "1", "true or false"),
+        ("UNET_CHECK_TEST", "on", "true or false, yes or no, 1 or 0"),
         (
             "UNET_CORS_ORIGIN",
             "https://lab.example/",

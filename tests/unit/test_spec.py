@@ -109,12 +109,23 @@ def test_what_is_malformed_is_refused(content):
         parse(content)
 
 
+def steps(name, **kwargs):
+    return {"preprocessing": [{"id": name, "kwargs": kwargs}]}
+
+
+def test_a_key_that_comes_twice_is_named():
+    with pytest.raises(ModelError, match="'threshold' comes twice"):
+        ModelSpec.parse(b'{"threshold": 0.3, "threshold": 0.4}')
+
+
 @pytest.mark.parametrize(
     ("content", "hint"),
     [
         ({"treshold": 0.3}, "unknown key 'treshold'; did you mean 'threshold'"),
         ({"classes": [{"name": "cell", "colour": "#ffd400"}]}, "class 0 .* did you mean 'color'"),
         ({"author": "me"}, "unknown key 'author'; known are threshold, classes"),
+        (steps("scale_linear", gian=2), "scale_linear of preprocessing .* did you mean 'gain'"),
+        (steps("fixed_zero_mean_unit_variance", mean=1), r"preprocessing needs .*'std'"),
     ],
 )
 def test_unknown_keys_are_refused_with_a_hint(content, hint):

@@ -70,16 +70,9 @@ def read(path: Path, folder: Path) -> Reading:
         Exception: it is broken; libraries raise almost anything then.
     """
     if path.is_dir():
+        _check_content(path / saved_model.FILE_NAME)
         return _saved_model(path, folder)
-    with path.open("rb") as file:
-        begin = file.read(len(POINTER))
-    if not begin:
-        raise ModelError(f"{path.name} is empty; save the model again, or copy it whole")
-    if begin == POINTER:
-        raise ModelError(
-            f"{path.name} is what Git LFS keeps in place of a file; fetch the file itself with "
-            "`git lfs pull`"
-        )
+    _check_content(path)
     suffix = path.suffix.lower()
     if suffix in KERAS_SUFFIXES:
         from . import keras_files
@@ -96,6 +89,18 @@ def read(path: Path, folder: Path) -> Reading:
 
         run = onnx_files.of_file(path)
     return Reading(graph, "", run, "", *graph_ports(graph), graph_alone=True)
+
+
+def _check_content(path: Path) -> None:
+    with path.open("rb") as file:
+        begin = file.read(len(POINTER))
+    if not begin:
+        raise ModelError(f"{path.name} is empty; save the model again, or copy it whole")
+    if begin == POINTER:
+        raise ModelError(
+            f"{path.name} is what Git LFS keeps in place of a file; fetch the file itself with "
+            "`git lfs pull`"
+        )
 
 
 def import_libraries(path: Path) -> None:
