@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 CODE = "code"  # the folder of a model with code of the user's
+# where workers find modules: to PYTHONPATH itself MMS adds the model's folder (``worker.py``)
+PYTHON_PATH = "UNET_PYTHONPATH"
 
 NAMES = frozenset(
     (

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from segmentation import machine
 from serving import addresses, contract, foreign, upstream
+from serving.environment import PYTHON_PATH
 from serving.facts import Facts
 from serving.settings import DIGITS, MEGABYTE, MODEL_DIR, Settings, stripped
 
@@ -149,13 +150,14 @@ def _timeout_seconds(settings: Settings) -> int:
 
 def _overrides(settings: Settings, variables: Mapping[str, str], facts: Facts) -> dict[str, str]:
     """The variables that this server needs to be so, whatever the environment sets."""
+    modules = _joined(str(facts.inference), str(facts.packages), variables.get("PYTHONPATH", ""))
     overrides = {
         "TMPDIR": str(facts.run),  # of Python, and of MMS's launcher for its pid file
         "TEMP": str(facts.run),  # of MMS, for the sockets and pipes of its workers
         "PATH": _joined(str(facts.scripts), variables.get("PATH", os.defpath)),
-        "PYTHONPATH": _joined(
-            str(facts.inference), str(facts.packages), variables.get("PYTHONPATH", "")
-        ),
+        "PYTHONPATH": modules,
+        PYTHON_PATH: modules,
+        "MMS_BLACKLIST_ENV_VARS": "PYTHONPATH",  # with the model's folder in it: worker.py
         "PYTHONUNBUFFERED": "1",  # what workers print is in the log at once
         "PIP_PREFIX": str(facts.run / "packages"),  # where code/requirements.txt is installed
         "PIP_NO_INPUT": "1",
@@ -191,7 +193,7 @@ def _locale(variables: Mapping[str, str]) -> dict[str, str]:
 def _java_arguments(
     settings: Settings, listening: addresses.Listening, facts: Facts
 ) -> tuple[str, ...]:
-    level, multi_model = settings.log_level, settings.multi_model
+    level = settings.log_level
     return (
         "-XX:MaxRAMPercentage=25",  # of what the cgroup grants: 100 MB both ways take 512 MB
         # it only moves bytes: optimising that would take CPU time from the network
@@ -202,8 +204,7 @@ def _java_arguments(
         "-Dio.netty.allocator.type=unpooled",
         "-Dio.netty.noPreferDirect=true",
         f"-Djava.library.path={facts.mms / contract.NATIVE_LIBRARIES}",
-        # of many models, each worker gets what its own needs: worker.py
-        *((upstream.server_home(facts.inference),) if multi_model else ()),
+        upstream.server_home(facts.inference),  # worker.py
         f"-D{contract.DRAIN_SECONDS}={settings.drain_seconds}",
         *((f"-D{contract.PORT}={listening.port}",) if listening.port else ()),
         f"-D{contract.TIMEOUT_SECONDS}={_timeout_seconds(settings)}",

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from segmentation.errors import ModelError
-from serving import upstream
+from serving import packages, upstream
 
 logger = logging.getLogger(__name__)
 
@@ -71,7 +71,11 @@ def _pip_install(file: Path, folder: Path, seconds: float) -> str:
     if os.environ.get("CA_REPOSITORY_ARN"):
         command += ["-i", upstream.codeartifact_index()]  # holds a password: it is not logged
     environment = {name: value for name, value in os.environ.items() if name not in WHERE_TO}
-    environment |= {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment |= {
+        "PIP_NO_INPUT": "1",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_CONSTRAINT": packages.constraints(folder),
+    }
     with subprocess.Popen(
         command,
         cwd=file.parent,  # ./package is beside it
@@ -94,6 +98,12 @@ def _pip_install(file: Path, folder: Path, seconds: float) -> str:
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if process.returncode:
         logger.error("pip failed:\n%s", output)
+        conflict = packages.conflict(lines)
+        if conflict:
+            raise ModelError(
+                f"{FILE} cannot be installed beside what the server itself needs: {conflict}; "
+                "allow the versions that the server has, or leave these packages out"
+            )
         raise ModelError(
             f"{FILE} cannot be installed: {_last_words(lines)}; pip needs a network where the "
             "packages are, or their wheels in code/, named as ./package.whl"

@@ -14,6 +14,7 @@ from typing import Any
 
 from segmentation.errors import SettingsError
 from serving.contract import GONE, LOAD_ERRORS, PROGRESS
+from serving.environment import PYTHON_PATH
 
 MEGABYTE = 1024 * 1024  # the unit of SageMaker's payload limits
 MODEL_DIR = "UNET_MODEL_DIR"  # a folder with a model; ``launch.plan`` reads it
@@ -202,7 +203,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {MODEL_DIR, *_NAMES.values()}
     for name in sorted(environment):
         # the server itself sets these, for its processes: they are no names to suggest
-        own = name in (GONE, LOAD_ERRORS, PROGRESS)
+        own = name in (GONE, LOAD_ERRORS, PROGRESS, PYTHON_PATH)
         if name.startswith("UNET_") and name not in known and not own:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(sorted(known))}"

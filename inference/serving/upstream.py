@@ -19,13 +19,14 @@ import re
 import signal
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import psutil
 
+from serving import packages
 from serving.contract import CLIENT_GONE
 from serving.errors import ServerFailed
 from serving.expectations import expect, expect_parameters
@@ -118,14 +119,10 @@ def start_model_server(run: Path, log_configuration: Path, handler_service: str)
         int((run / PID_FILE).read_text())
     )
     install = model_server._install_requirements
-    model_server._install_requirements = lambda: _beside(model_server.REQUIREMENTS_PATH, install)
+    model_server._install_requirements = lambda: packages.install_beside(
+        model_server.REQUIREMENTS_PATH, install, run
+    )
     model_server.start_model_server(handler_service=handler_service)
-
-
-def _beside(file: str, install: Callable[[], None]) -> None:
-    """Run pip where the requirements are: a ./package of theirs is beside them."""
-    with contextlib.chdir(Path(file).parent):
-        install()
 
 
 def check_launcher() -> None:

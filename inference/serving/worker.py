@@ -1,5 +1,6 @@
-"""What Java starts in place of MMS's ``model_service_worker.py``, of many models: it becomes that
-program, with no more rights and no more of the environment than the model needs.
+"""What Java starts in place of MMS's ``model_service_worker.py``: it becomes that program, with
+modules from where this server has them alone. Of many models it has no more rights, and no more of
+the environment, than the model needs.
 """
 
 import os
@@ -8,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from serving import environment, privileges, upstream
+from serving import contract, environment, privileges, upstream
 
 MODEL_PATH = "--model-path"
 
@@ -20,16 +21,24 @@ def main(arguments: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
         arguments: of MMS's program.
         variables: of the server's environment.
     """
-    model_dir = Path(arguments[arguments.index(MODEL_PATH) + 1])
-    if privileges.keeps_capability():
-        path = privileges.unreadable(model_dir)
-        if path is None:
-            privileges.drop_capabilities()
-        else:
-            print(
-                f"{path} can be read by root alone: this worker may read all files; "
-                "`chmod -R a+rX` before the model is packed spares that",
-                flush=True,
-            )
-    own = environment.needed(variables, model_dir)
+    own = dict(variables)
+    if variables.get(contract.MULTI_MODEL) == "true":
+        model_dir = Path(arguments[arguments.index(MODEL_PATH) + 1])
+        _give_up_rights(model_dir)
+        own = environment.needed(variables, model_dir)
+    own["PYTHONPATH"] = variables[environment.PYTHON_PATH]
     os.execve(sys.executable, [sys.executable, str(upstream.worker_program()), *arguments], own)
+
+
+def _give_up_rights(model_dir: Path) -> None:
+    if not privileges.keeps_capability():
+        return
+    path = privileges.unreadable(model_dir)
+    if path is None:
+        privileges.drop_capabilities()
+    else:
+        print(
+            f"{path} can be read by root alone: this worker may read all files; "
+            "`chmod -R a+rX` before the model is packed spares that",
+            flush=True,
+        )

@@ -1,5 +1,6 @@
 """``code/requirements.txt`` in multi-model mode, by pip itself, without a network."""
 
+import importlib.metadata
 import logging
 import subprocess
 import sys
@@ -88,6 +89,18 @@ def test_pip_says_why_it_fails(model, caplog):
         "no-such-package-anywhere; pip needs a network"
     )
     assert "Could not find a version" in caplog.text
+
+
+def test_what_the_server_needs_stays(model):
+    before = importlib.metadata.version("numpy")
+    with pytest.raises(ModelError) as caught:
+        requirements.install(model("numpy<2\n"))
+    assert str(caught.value) == (
+        "code/requirements.txt cannot be installed beside what the server itself needs: The user "
+        f"requested numpy<2, the server has numpy=={before}; allow the versions that the server "
+        "has, or leave these packages out"
+    )
+    assert importlib.metadata.version("numpy") == before
 
 
 def test_a_time_limit(model):

@@ -87,16 +87,24 @@ def input_fn(body, content_type):
 )
 def test_an_input_fn_gives_the_network_what_it_returns(client, expression):
     step = {"id": "scale_linear", "kwargs": {"gain": 0, "offset": 0.5}}  # is not for these
-    served = client(input_fn(expression), tiny_models.identity(), preprocessing=[step])
+    logits = {"postprocessing": [{"id": "sigmoid"}]}
+    served = client(input_fn(expression), tiny_models.identity(), preprocessing=[step], **logits)
     answer = served.post(
         GRAY.tobytes(), "x/y", X_Amzn_SageMaker_Custom_Attributes="output=probability"
     )
     assert (answer.status, answer.content_type) == (200, JSON)
     stored = GRAY.astype(np.float32)
     given = eval(expression, {"stored": stored, "np": np})
-    expected = np.maximum(given, 0)  # the identity ends with ReLU
+    expected = 1 / (1 + np.exp(-np.maximum(given, 0)))  # the identity ends with ReLU
     expected = expected[..., 0] if given.shape[-1] == 1 else expected
-    np.testing.assert_allclose(orjson.loads(answer.body), expected, rtol=1e-6)
+    np.testing.assert_allclose(orjson.loads(answer.body), expected, rtol=1e-5)
+
+
+def test_numbers_of_a_network_that_are_no_probabilities_are_refused(client):
+    served = client(input_fn("stored"), tiny_models.identity())
+    answer = served.post(GRAY.tobytes(), "x/y")
+    assert answer.status == 500
+    assert "; probabilities are 0–1; if they are logits" in orjson.loads(answer.body)["message"]
 
 
 def test_whole_numbers_of_an_input_fn_are_intensities(client):
@@ -105,7 +113,8 @@ def test_whole_numbers_of_an_input_fn_are_intensities(client):
 
 
 def test_an_overlay_of_any_numbers_goes_from_the_least_to_the_largest(client):
-    served = client(input_fn("stored * 10 - 2000"), tiny_models.identity())
+    numbers = input_fn("stored * 10 - 2000")
+    served = client(numbers, tiny_models.identity(), postprocessing=[{"id": "sigmoid"}])
     answer = served.post(
         GRAY.tobytes(), "x/y", PNG, X_Amzn_SageMaker_Custom_Attributes="output=overlay"
     )
