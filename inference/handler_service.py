@@ -34,7 +34,7 @@ from segmentation import artifacts
 from segmentation.answers import Prediction
 from segmentation.images import Images
 from segmentation.running.segmenter import Segmenter
-from serving import contract, load_errors, logs, remarks, requirements, temporary
+from serving import contract, hooks, load_errors, logs, remarks, requirements, temporary
 from serving.headers import header
 from serving.request_log import Record
 from serving.settings import Settings, named
@@ -54,6 +54,7 @@ class UNetTransformer(Transformer):
         self._handler = handler
         self._metrics = metrics
         self._record = Record()
+        self._of_user: hooks.Functions = {}
 
     def transform(self, data: list[dict[str, Any]], context: Any) -> list[bytes]:
         """Answer the request; whatever goes wrong becomes an answer, too."""
@@ -86,6 +87,10 @@ class UNetTransformer(Transformer):
         context.set_response_content_type(0, "application/json")
         return [orjson.dumps(error)]
 
+    def _validate_user_module_and_set_functions(self) -> None:
+        super()._validate_user_module_and_set_functions()
+        self._of_user = hooks.of_user(self, self._handler)
+
     def _run_handler_function(self, func: Callable, *arguments: Any) -> Any:
         if func == self._handler.default_model_warmup_fn and not self._runs(arguments[1]):
             self._handler.spec_of(arguments[0])  # refuses a malformed one now, not at each request
@@ -95,9 +100,9 @@ class UNetTransformer(Transformer):
             self._handler.reads = reader is not None
         stage = upstream.stage_of(self, func)
         if not stage:
-            return super()._run_handler_function(func, *arguments)
+            return self._call(func, *arguments)
         with self._record.timed(stage):
-            result = super()._run_handler_function(func, *arguments)
+            result = self._call(func, *arguments)
         if isinstance(result, Images):
             self._record.note(shape=result.pixels.shape)
             self._remark(result)
@@ -106,6 +111,21 @@ class UNetTransformer(Transformer):
             self._remark(result.images)
             remarks.describe(self._context, result.description)
         return result
+
+    def _call(self, func: Callable, *arguments: Any) -> Any:
+        """Call a hook, ours or the user's."""
+        name = next((name for name, one in self._of_user.items() if one == func), None)
+        if name is None:
+            return super()._run_handler_function(func, *arguments)
+        if name in ("input_fn", "transform_fn"):
+            place = hooks.TAKES[name].index("body")
+            before, (body, sent), after = (
+                arguments[:place],
+                arguments[place : place + 2],
+                arguments[place + 2 :],
+            )
+            arguments = (*before, *self._handler.opened(body, sent, self._context), *after)
+        return hooks.call(name, func, arguments, self._context)
 
     def _remark(self, images: Images) -> None:
         """Say what was assumed to read the images, in the log and in the answer."""
@@ -170,6 +190,9 @@ class HandlerService(DefaultHandlerService):
     def _load(self, context: Any) -> None:
         begin = time.perf_counter()
         super().initialize(context)
+        model_dir = Path(context.system_properties["model_dir"])
+        for sentence in hooks.unused(model_dir):
+            logger.warning("%s", sentence)
         # what is there now stays; garbage collection need not look through it during requests
         gc.collect()
         gc.freeze()
@@ -207,9 +230,11 @@ def _initialize(context: Any) -> None:
     try:
         _service = HandlerService()
         _service.initialize(context)
-    except Exception as exc:
+    except (Exception, SystemExit) as exc:
         logger.error("the model cannot be loaded: %s", named(traceback.format_exc()))
         load_errors.write(context.model_name, load_error(exc))
         if isinstance(exc, MemoryError):  # MMS would keep the model in its list
             raise RuntimeError("not enough memory for the model") from exc
+        if isinstance(exc, SystemExit):
+            raise RuntimeError("the model's code ended the process") from exc
         raise

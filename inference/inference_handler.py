@@ -19,7 +19,7 @@ import numpy as np
 from sagemaker_inference.default_inference_handler import DefaultInferenceHandler
 
 from segmentation.answers import ANSWERS, Prediction
-from segmentation.errors import NotAcceptable, RequestError
+from segmentation.errors import ModelError, NotAcceptable, RequestError
 from segmentation.images import Images, as_given, stored
 from segmentation.networks import calling
 from segmentation.running import returned
@@ -29,12 +29,13 @@ from segmentation.running.predict import predict
 from segmentation.running.segmenter import Segmenter
 from segmentation.spec import ModelSpec
 from segmentation.wire import options
+from segmentation.wire.body import undone
 from segmentation.wire.decoding import read
 from segmentation.wire.encoding import encode, output_of
-from segmentation.wire.media_types import JSON, NPY, PNG
+from segmentation.wire.media_types import CSV, JSON, NPY, PNG
 from segmentation.wire.options import Options
 from served_models import ServedModels, is_called
-from serving import progress
+from serving import progress, remarks
 from serving.clients import has_gone
 from serving.contract import FORM_HEADER, QUERY_HEADER
 from serving.headers import CUSTOM_ATTRIBUTES, INFERENCE_ID, header
@@ -42,6 +43,7 @@ from serving.settings import MEGABYTE, Settings
 
 logger = logging.getLogger(__name__)
 
+TEXTS = (JSON, CSV)  # which the toolkit decodes before any function sees them
 WARMUP_ACCEPT = f"{PNG}, {NPY};q=0.5"  # what is no picture is encoded in another way
 
 
@@ -123,6 +125,21 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         self._check_size(body, media_type)
         return body, media_type
 
+    def opened(
+        self, body: bytes | bytearray | str, content_type: str | None, context: Any
+    ) -> tuple[bytes | bytearray | str, str | None]:
+        """A body as code of the user takes it, without its coding, and its type as it was sent.
+
+        Raises:
+            RequestError: or one of its kinds; see ``segmentation.wire.body.undone``.
+        """
+        sent = header(context, FORM_HEADER) or content_type
+        coding = header(context, "content-encoding")
+        if not coding or isinstance(body, str):
+            return body, sent
+        plain = undone(body, coding, self._settings.max_payload_mb * MEGABYTE)
+        return (plain.decode() if content_type in TEXTS else plain), sent
+
     def _accept(self, context: Any, accept: str | None = None) -> str | None:
         """What the client accepts; where that is anything, what the settings say."""
         wanted = header(context, "accept") if context else accept
@@ -186,9 +203,16 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         """What the user's ``input_fn`` returned: numbers as stored, or floats for the network.
 
         Raises:
-            RequestError: it is neither, or a range is wanted of floats.
+            RequestError: a range is wanted of floats.
+            ModelError: it is neither.
         """
         array = np.asarray(data)
+        if array.dtype.kind not in "biuf" or not 2 <= array.ndim <= 4:
+            came = f"a {type(data).__name__}, an array of {array.dtype} and {array.ndim} axes"
+            raise ModelError(
+                f"input_fn returned {came}; it must return numbers, (H, W), (H, W, C), (N, H, W) "
+                "or (N, H, W, C), or there must be a predict_fn, too"
+            )
         if array.dtype.kind != "f":
             rule = wanted.range or self.spec_of(_model_dir(context)).range
             return stored(array, JSON).with_range(rule)
@@ -210,7 +234,10 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         spec = self._models.spec or self.spec_of(_model_dir(context))
         output = wanted.output or output_of(self._accept(context))
         threshold, minimum = wanted.threshold, wanted.minimum
-        return returned.prediction(array, self._images, spec, output, threshold, JSON, minimum)
+        made = returned.prediction(array, self._images, spec, output, threshold, JSON, minimum)
+        if context and not made.seen:
+            remarks.add(context, made.images.assumed, "")
+        return made
 
     def _deadline(self, context: Any) -> Deadline:
         """When the request that is being answered is given up."""

@@ -6,15 +6,17 @@ from typing import Any
 import numpy as np
 
 from .answer import Answer, Content
+from .array_like import ArrayLike
 from .drawing import class_colors
 from .images import Images
 
 MOST_CLASSES = 64  # whose names and colours a description has
 
 
-@dataclass(frozen=True)
-class Prediction:
-    """What a network says of the images of one request.
+@dataclass(frozen=True, eq=False)
+class Prediction(ArrayLike):
+    """What a network says of the images of one request. An ``output_fn`` of a user may take it for
+    an array: that of ``pixels``.
 
     Attributes:
         values: (N, H, W) or (N, H, W, K), as the answer makes them; see its class.
@@ -80,7 +82,7 @@ class Prediction:
             "pixel_um": self.images.calibration.pixel_size,
         }
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
-        """The values with the leading axes of the request; also for output functions of users."""
-        array = self.per_image if self.images.stacked else self.per_image[0]
-        return np.array(array, dtype=dtype, copy=copy)
+    @property
+    def pixels(self) -> np.ndarray:  # type: ignore[override]
+        """The values with the leading axes of the request."""
+        return self.per_image if self.images.stacked else self.per_image[0]

@@ -7,7 +7,7 @@
 from http import HTTPStatus
 from typing import NamedTuple, TypedDict
 
-from sagemaker_inference.errors import BaseInferenceToolkitError
+from sagemaker_inference.errors import BaseInferenceToolkitError, UnsupportedFormatError
 
 from segmentation.errors import (
     ClientGone,
@@ -66,6 +66,8 @@ def request_error(exception: BaseException, request_id: str) -> Error:
         case UnicodeDecodeError():
             message = f"body is not UTF-8: {exception}; send text in UTF-8"
             return _answer(RequestError, message)
+        case UnsupportedFormatError():  # raised by the user's code/inference.py, or the toolkit
+            return _answer(UnsupportedMediaType, " ".join(str(exception).split()))
         case BaseInferenceToolkitError():  # raised by the user's code/inference.py
             return {
                 "code": exception.status_code,
@@ -77,7 +79,7 @@ def request_error(exception: BaseException, request_id: str) -> Error:
             return _answer(SegmentationError, message)
 
 
-def load_error(exception: Exception) -> Error:
+def load_error(exception: BaseException) -> Error:
     """Why a model could not be loaded, in one line."""
     match exception:
         case SegmentationError():

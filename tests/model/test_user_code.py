@@ -1,7 +1,9 @@
 """What users write into code/inference.py, each form of it, as they would try it themselves."""
 
+import gzip
 import logging
 import os
+import re
 import sys
 
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from segmentation import testing
 from segmentation.errors import ModelError
 from segmentation.wire.media_types import JSON, NPY, NPZ, PNG, TIFF
+from serving import contract
 from support import bodies, tiny_models
 
 GRAY = np.array([[0, 100, 200], [255, 128, 127]], np.uint8)
@@ -251,10 +254,11 @@ def test_options_that_only_our_predict_fn_knows(client):
         assert (status, "another one" in message) == (400, True)
 
 
-def test_a_predict_fn_that_changes_the_size(client, caplog):
+def test_a_predict_fn_that_changes_the_size(client):
     served = client(MODEL_FN + PREDICT_FN.format("data[:1] / 255"))
-    np.testing.assert_array_equal(ask(served), MASK[:1])
-    assert "1×3 for images of 2×3" in caplog.text
+    answer = served.post(bodies.npy(GRAY), NPY)
+    np.testing.assert_array_equal(answer.array(), MASK[:1])
+    assert "the answer has 1x3 pixels, and what was sent has 2x3" in answer.headers["warning"]
     status, message = refusal(served, "output=overlay")
     assert (status, "changed in size" in message) == (400, True)
 
@@ -488,3 +492,149 @@ def test_many_channels(tmp_path, encode):
     with testing.Client(tiny_models.save(model, tmp_path)) as served:
         answer = served.post(encode(pixels), media_type, NPY)
         np.testing.assert_array_equal(answer.array(), (pixels[..., 11] > 127) * 255)
+
+
+# --- how functions are called
+
+
+@pytest.mark.parametrize(
+    ("parameters", "threshold"),
+    [
+        ("data, model", 0.5),
+        ("data, model, context", "context"),
+        ("data, model, ctx", "context"),
+        ("data, model, *, context", "context"),
+        ("data, model, threshold=0.5, context=None", "context"),
+        ("data, model, threshold=0.5", 0.5),
+        ("data, model, **settings", 0.5),
+        ("*given", 0.5),
+    ],
+)
+def test_who_gets_the_context(client, parameters, threshold):
+    source = f"""
+def predict_fn({parameters}):
+    known = locals()
+    context = known.get("context") or known.get("ctx")
+    default = known.get("threshold", 0.5)
+    return {{"context": type(context).__name__, "threshold": default}}
+"""
+    answer = orjson.loads(client(MODEL_FN + source).post(bodies.npy(GRAY), NPY, JSON).body)
+    assert answer == {
+        "context": "Context" if threshold == "context" else "NoneType",
+        "threshold": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("def predict_fn(data): pass", r"takes \(data\); it must be predict_fn\(data, model\)"),
+        ("def predict_fn(self, data, model, a): pass", r"takes \(self, data, model, a\)"),
+        ("async def predict_fn(data, model): pass", "is a coroutine"),
+        ("predict_fn = 5", "is 5; it must be a function"),
+        ("def output_fn(prediction): pass", r"must be output_fn\(prediction, accept\)"),
+        ("def transform_fn(model, body): pass", "transform_fn of code/inference.py takes"),
+    ],
+)
+def test_a_function_of_other_parameters_is_refused_when_it_is_loaded(client, source, message):
+    with pytest.raises(ModelError, match=message):
+        client(MODEL_FN + source)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        (
+            "def predict_fn(data, model): print(1)",
+            "predict_fn of code/inference.py returned noth",
+        ),
+        ("def predict_fn(data, model): return data.nowhere", "failed with AttributeError"),
+        (
+            "def output_fn(prediction, accept): pass",
+            "output_fn of code/inference.py returned noth",
+        ),
+        ("def output_fn(prediction, accept): yield b''", "returned a generator"),
+        ("def output_fn(prediction, accept): return None, accept", "returned (nothing, a str)"),
+        (
+            "def input_fn(body, content_type): pass",
+            "input_fn of code/inference.py returned noth",
+        ),
+        (
+            "def input_fn(body, content_type): return {}",
+            "input_fn returned a dict, an array of",
+        ),
+        ("def input_fn(body, content_type): return 1 / 0", "failed with ZeroDivisionError"),
+        (
+            "def predict_fn(data, model): return np.zeros((1, 5, *data.shape))",
+            "1×5×2×3 for images of 2×3; classes come last: return np.moveaxis(values, 1, -1)",
+        ),
+        (
+            "def predict_fn(data, model): return np.zeros((5, *data.shape))",
+            "classes come last: return np.moveaxis(values, 0, -1)",
+        ),
+    ],
+)
+def test_mistakes_of_functions_are_theirs(client, source, message):
+    status, said = refusal(client(source, tiny_models.identity()))
+    assert status == 500
+    assert message in said
+
+
+def test_a_type_that_the_code_does_not_take_is_415(client):
+    source = """
+from sagemaker_inference.errors import UnsupportedFormatError
+
+def input_fn(body, content_type):
+    raise UnsupportedFormatError(content_type)
+"""
+    assert refusal(client(source, tiny_models.identity()))[0] == 415
+
+
+def test_an_output_fn_may_take_the_answer_for_an_array(client):
+    source = """
+def output_fn(prediction, accept):
+    assert prediction.shape == (2, 3) and prediction.dtype == np.uint8 and len(prediction) == 2
+    assert ((prediction > 127) == (np.asarray(prediction) == 255)).all()
+    return {"mask": prediction[0].tolist(), "mean": float(prediction.mean())}
+"""
+    answer = client(source, tiny_models.identity()).post(bodies.npy(GRAY), NPY)
+    assert answer.body == {"mask": MASK[0].tolist(), "mean": MASK.mean()}
+
+
+INPUT_FN = """
+def input_fn(body, content_type):
+    return np.full((1, len(body)), len(content_type))
+"""
+
+
+def test_codings_are_undone_for_an_input_fn(client):
+    source = INPUT_FN + "def predict_fn(data, model):\n    return {'bytes': data.shape[1]}"
+    served = client(MODEL_FN + source)
+    for content_type in ("x/y", JSON):
+        answer = served.post(gzip.compress(b"hello"), content_type, JSON, Content_Encoding="gzip")
+        assert orjson.loads(answer.body) == {"bytes": 5}
+
+
+def test_an_input_fn_is_told_the_type_of_a_form(client):
+    source = INPUT_FN + "def predict_fn(data, model):\n    return {'type': int(data[0, 0])}"
+    form = "multipart/form-data; boundary=x"
+    headers = {contract.FORM_HEADER.replace("-", "_"): form}
+    answer = client(MODEL_FN + source).post(b"form", "application/octet-stream", JSON, **headers)
+    assert orjson.loads(answer.body) == {"type": len(form)}
+
+
+@pytest.mark.parametrize(
+    ("file", "said"),
+    [
+        ("code/predict.py", "code/ has predict.py and no inference.py"),
+        ("code/inference.py", "has none of pre_model_fn, .*; it has handler, preprocess_fn"),
+        ("inference.py", "lies beside the model and is not used; move it to code/inference.py"),
+    ],
+)
+def test_code_that_is_not_used_is_told(file, said, tmp_path, caplog):
+    tiny_models.save(tiny_models.identity(), tmp_path)
+    (tmp_path / "code").mkdir()
+    text = "def handler(event):\n    pass\ndef preprocess_fn(data):\n    pass\n"
+    (tmp_path / file).write_text(text)
+    with testing.Client(tmp_path):
+        assert re.search(said, caplog.text)

@@ -79,6 +79,7 @@ ROOMS = {
     },
     "segmentation.answer": {"segmentation.drawing", "segmentation.spec", "segmentation.images"},
     "segmentation.prediction": {
+        "segmentation.array_like",
         "segmentation.answer",
         "segmentation.drawing",
         "segmentation.images",

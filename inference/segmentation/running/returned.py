@@ -4,7 +4,6 @@ Floats are probabilities, of which whatever the request wants is made. Whole num
 a finished mask: its values are answered as they are, bools as 0 and 255.
 """
 
-import logging
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -16,8 +15,6 @@ from ..errors import ModelError, RequestError
 from ..images import Images
 from ..networks.activations import may_be_probabilities
 from ..spec import ModelSpec
-
-logger = logging.getLogger(__name__)
 
 RULE = (
     "it must return probabilities as floats, (N, H, W, K), (H, W, K), (N, H, W) or (H, W), or a "
@@ -81,7 +78,7 @@ def prediction(
     if settled is not None and not kind.of_network:
         answer = kind.wanted(threshold, spec, classes, minimum)
         return Prediction(answer.of_images(settled), answer, settled)
-    seen, settled = settled is not None, settled or _blank(found, media_type)
+    seen, settled = settled is not None, settled or _blank(found, media_type, images)
     values = array.reshape(*found.size, classes)
     if array.dtype.kind == "f":
         answer = kind.wanted(threshold, spec, classes, minimum)
@@ -103,11 +100,12 @@ def _read(array: np.ndarray, images: Images | None) -> tuple[Reading, Images | N
         for reading in readings:
             if reading.size == of_images.size:
                 return reading, replace(images, axes=of_images.axes)
-    logger.warning(
-        "predict_fn returned %s for images of %s, which differ in size or in number",
-        times(array.shape),
-        times(images.pixels.shape),
-    )
+    sides = [reading.size[1:] for reading in sent]
+    if array.ndim > 2 and array.shape[-2:] in sides:
+        raise ModelError(
+            f"predict_fn returned {times(array.shape)} for images of {times(images.pixels.shape)}; "
+            f"classes come last: return np.moveaxis(values, {array.ndim - 3}, -1)"
+        )
     return readings[0], None
 
 
@@ -123,11 +121,13 @@ def _readings(shape: tuple[int, ...], axes: str = "") -> list[Reading]:
     ]
 
 
-def _blank(found: Reading, media_type: str) -> Images:
-    """Images of that size, in place of those that nobody here has seen."""
+def _blank(found: Reading, media_type: str, sent: Images | None) -> Images:
+    """Images of that size, in place of those that nobody here has seen, or that have another."""
     axes = found.axes.removesuffix("C")
     shape = found.size[-len(axes) :]
-    return Images(np.broadcast_to(np.uint8(0), shape), None, axes, media_type)
+    came = f"the answer has {times(shape)} pixels, and what was sent has "
+    said = (came + times(sent.pixels.shape),) if sent else ()
+    return Images(np.broadcast_to(np.uint8(0), shape), None, axes, media_type, assumed=said)
 
 
 def _probabilities(values: np.ndarray) -> np.ndarray:

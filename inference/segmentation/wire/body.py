@@ -63,7 +63,7 @@ def opened(
         RequestError: the coding is damaged, or the form does not hold one file.
     """
     if not isinstance(body, str):
-        body = _decoded(body, content_encoding or "", max_bytes)
+        body = undone(body, content_encoding or "", max_bytes)
     name, parameters = media_types.parse(content_type or "")
     if name != media_types.FORM:
         return Body(body, content_type)
@@ -73,8 +73,18 @@ def opened(
     return _of_form(data, parameters.get("boundary", ""))
 
 
-def _decoded(body: bytes | bytearray, codings: str, max_bytes: int) -> bytes | bytearray:
-    """A body with all of its codings undone, the last one first."""
+def undone(body: bytes | bytearray, codings: str, max_bytes: int) -> bytes | bytearray:
+    """A body with all of its codings undone, the last one first.
+
+    Args:
+        codings: the value of the header Content-Encoding.
+        max_bytes: the most that it may have then.
+
+    Raises:
+        UnsupportedMediaType: a coding is unknown.
+        PayloadTooLarge: there would be more.
+        RequestError: a coding is damaged.
+    """
     names = [name for name in map(str.strip, codings.lower().split(",")) if name != "identity"]
     names = [name for name in names if name]
     if len(names) > MAX_CODINGS or not CODINGS.keys() >= {*names}:
