@@ -35,8 +35,8 @@ final class MmsErrors {
     private static final String UNLOAD_IT = "; unload it first with DELETE, or take another name";
     private static final String QUEUE_FULL = "No worker is available to serve request for model";
     private static final String WAIT =
-            "as many requests wait for the model as may (MMS_JOB_QUEUE_SIZE); send the request"
-                    + " again later, or raise that number";
+            "no worker takes the request: the model is being loaded, or as many requests wait for"
+                    + " it as may (MMS_JOB_QUEUE_SIZE); send it again later, or raise that number";
 
     private MmsErrors() {}
 

@@ -144,6 +144,9 @@ final class ModelRequests {
         if (!folder || path.chars().anyMatch(Character::isISOControl)) {
             throw refusal("url is %s", Text.quote(url));
         }
+        if (path.contains("..")) { // MMS takes that for a relative path, wherever it stands
+            throw refusal("url is %s, which has two dots in a row", Text.quote(url));
+        }
         checkFolder(path, url);
         return path;
     }

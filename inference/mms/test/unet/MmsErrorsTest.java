@@ -41,7 +41,7 @@ final class MmsErrorsTest {
                 message(409, "ConflictStatusException", "Model a is already registered."));
         String full = "No worker is available to serve request for model: a. Consider increasing";
         Check.contains(
-                "(MMS_JOB_QUEUE_SIZE); send the request again later",
+                "the model is being loaded, or as many requests wait for it as may (MMS_JOB_QUEUE",
                 message(503, "ServiceUnavailableException", full + " job queue size."));
     }
 
@@ -79,6 +79,15 @@ final class MmsErrorsTest {
         FullHttpResponse answer = connection.receive();
         Check.contains("send the request again", text(answer));
         Check.equal("7", header(answer, "x-request-id"));
+    }
+
+    @Test
+    void whenToComeAgainIsSaid() {
+        TestConnection connection = new TestConnection();
+        connection.send(TestConnection.post(1) + "a");
+        String full = "No worker is available to serve request for model: a.";
+        connection.answer(error(503, "ServiceUnavailableException", full));
+        Check.equal("1", header(connection.receive(), "retry-after"));
     }
 
     private static String message(int status, String type, String message) {

@@ -51,6 +51,14 @@ final class ModelRequestsTest {
     }
 
     @Test
+    void twoDotsAreRefused() {
+        for (String url : List.of(here + "/../a", here + "/v1..2")) {
+            String message = checkRefused("", json("a", url));
+            Check.contains(Text.quote(url) + ", which has two dots in a row; send", message);
+        }
+    }
+
+    @Test
     void whereNothingIsNothingIsFound() {
         String url = here + "/none";
         String message = checkRefused(404, "", json("a", url));
