@@ -32,6 +32,7 @@ from sagemaker_inference.transformer import Transformer
 from inference_handler import UNetInferenceHandler
 from segmentation import artifacts
 from segmentation.answers import Prediction
+from segmentation.errors import SegmentationError
 from segmentation.images import Images
 from segmentation.running.segmenter import Segmenter
 from serving import contract, hooks, load_errors, logs, remarks, requirements, temporary
@@ -156,7 +157,7 @@ class HandlerService(DefaultHandlerService):
     def __init__(self) -> None:
         settings = Settings.from_environment()
         logging.getLogger().setLevel(settings.log_level)
-        logs.name_variables()
+        logs.set_up()
         upstream.omit_metrics()
         self._filename = settings.model_filename
         handler = UNetInferenceHandler(settings)
@@ -231,7 +232,8 @@ def _initialize(context: Any) -> None:
         _service = HandlerService()
         _service.initialize(context)
     except (Exception, SystemExit) as exc:
-        logger.error("the model cannot be loaded: %s", named(traceback.format_exc()))
+        said = str(exc) if isinstance(exc, SegmentationError) else traceback.format_exc()
+        logger.error("the model cannot be loaded: %s", named(said))
         load_errors.write(context.model_name, load_error(exc))
         if isinstance(exc, MemoryError):  # MMS would keep the model in its list
             raise RuntimeError("not enough memory for the model") from exc

@@ -31,7 +31,7 @@ from segmentation.spec import ModelSpec
 from segmentation.wire import options
 from segmentation.wire.body import undone
 from segmentation.wire.decoding import read
-from segmentation.wire.encoding import encode, output_of
+from segmentation.wire.encoding import encode, is_known, output_of
 from segmentation.wire.media_types import CSV, JSON, NPY, PNG
 from segmentation.wire.options import Options
 from served_models import ServedModels, is_called
@@ -56,6 +56,13 @@ class UNetInferenceHandler(DefaultInferenceHandler):
         self._images: Images | None = None  # of the request that is being answered
         self._begin: float | None = None  # when it came
         self.reads = True  # whether images come by this class's own input_fn
+        default = self._settings.default_accept
+        if default and not is_known(default):
+            logger.warning(
+                "SAGEMAKER_DEFAULT_INVOCATIONS_ACCEPT is %r, which is no format of answers: they "
+                "are given in kind, unless code/inference.py has an output_fn that knows it",
+                default,
+            )
 
     def default_input_fn(
         self, input_data: bytes | str, content_type: str | None, context: Any = None

@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 
 import in_venv as in_venv
 
-from lib.server import ENTRYPOINT, POLL_SECONDS, is_ready
+from lib.server import ENTRYPOINT, POLL_SECONDS, is_ready, ping
 from serving.settings import Settings
 
 ROOT = ENTRYPOINT.parents[1]
@@ -42,6 +42,7 @@ CHATTER = (
 def main() -> int:
     """Serve until a signal ends it; the exit status of the server."""
     quiet = not os.environ.get(LEVEL)
+    url = free_url(os.environ)
     # what comes before the server looks at signals waits for it
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     server = subprocess.Popen(
@@ -55,16 +56,25 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: server.send_signal(number))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    url = url_of(os.environ)
-    announcement = threading.Thread(
-        target=announce, args=(url, lambda: server.poll() is None), daemon=True
-    )
-    announcement.start()
+    if url:
+        arguments = (url, lambda: server.poll() is None)
+        threading.Thread(target=announce, args=arguments, daemon=True).start()
     assert server.stdout
     for line in server.stdout:
         if not (quiet and line.startswith(CHATTER)):
             print(line, end="", flush=True)
     return server.wait()
+
+
+def free_url(environment: Mapping[str, str]) -> str:
+    """As ``url_of``; "" where the server will end with the reason: it has no such port, or another
+    one listens there, which must not be taken for it.
+    """
+    try:
+        url = url_of(environment)
+    except ValueError:
+        return ""
+    return url if ping(url) is None else ""
 
 
 def url_of(environment: Mapping[str, str]) -> str:

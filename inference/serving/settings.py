@@ -50,7 +50,7 @@ def _whole_number(minimum: int, maximum: int | None = None) -> Kind:
 def _number(minimum: float, maximum: float) -> Kind:
     def parse(text: str) -> float:
         value = float(text)
-        if not minimum <= value <= maximum:
+        if not minimum <= value <= maximum or "_" in text or not text.isascii():
             raise ValueError
         return value
 

@@ -121,9 +121,10 @@ def _prepare(launch: Launch, facts: Facts) -> None:
         ServerFailed: there is no model directory.
     """
     if launch.model_dir and not launch.model_dir.is_dir():
+        what = "is no folder" if launch.model_dir.exists() else "is not there"
         raise ServerFailed(
-            f"the model cannot be served: there is no folder {launch.model_dir.resolve()}; mount "
-            "the model there, or name its folder in UNET_MODEL_DIR"
+            f"the model cannot be served: {launch.model_dir.resolve()} {what}; name the folder of "
+            "the model in UNET_MODEL_DIR, or mount it there"
         )
     if launch.model_dir and launch.model_link:
         launch.model_link.parent.mkdir()

@@ -3,12 +3,14 @@
 be served.
 """
 
+import ast
 import gzip
 import hashlib
 import io
 import os
 import tarfile
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import in_venv as in_venv
@@ -35,7 +37,7 @@ scripts/aws/package.py models/unet-membrane --uncompressed --output s3://my-buck
     "--output",
     required=True,
     metavar="S3_OR_FILE",
-    help="s3://bucket/prefix/ (named by content), s3://bucket/key or a file",
+    help="s3://bucket/prefix/ or a folder (named by content), s3://bucket/key or a file",
 )
 @click.option(
     "--uncompressed", is_flag=True, help="upload the files as they are, each as an object in S3"
@@ -54,18 +56,50 @@ def main(region, model, code, output, uncompressed, images, labels):
     if uncompressed and not output.startswith("s3://"):
         raise click.UsageError("--uncompressed uploads files; give --output s3://bucket/prefix/")
     files = collect(model, code)
-    has_own_loader = "code/inference.py" in files
+    has_own_loader = not {"model_fn", "transform_fn", "*"}.isdisjoint(functions_of(files))
     with tempfile.TemporaryDirectory() as folder:
         if not has_own_loader:
             files = prepare(files, Path(folder), images, labels)
         if has_own_loader:
-            click.echo("code/inference.py may load the model itself: it was not tried", err=True)
+            click.echo("code/inference.py loads the model itself: it was not tried", err=True)
         if uncompressed:
             click.echo(upload(Aws(region), files, output))
             return
         artifact = Path(folder, "model.tar.gz")
         pack(files, artifact)
         click.echo(store(Aws(region), artifact, output))
+
+
+def functions_of(files: dict[str, Path]) -> set[str]:
+    """The names that code/inference.py defines.
+
+    Args:
+        files: name in the artifact -> file.
+
+    Raises:
+        click.ClickException: it, or another file of Python, cannot be read by Python.
+    """
+    names: set[str] = set()
+    for name, path in files.items():
+        if not name.endswith(".py"):
+            continue
+        try:
+            tree = ast.parse(path.read_bytes(), name)
+        except (SyntaxError, ValueError) as exc:
+            raise click.ClickException(f"{path} is no Python: {exc}; mend it") from exc
+        if name == "code/inference.py":
+            names = set(_defined(tree))
+    return names
+
+
+def _defined(tree: ast.Module) -> Iterator[str]:
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            yield node.name
+        elif isinstance(node, ast.ImportFrom):
+            yield from (alias.asname or alias.name for alias in node.names)
+        elif isinstance(node, ast.Assign):
+            yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
 
 def collect(model: Path, code: Path | None) -> dict[str, Path]:
@@ -187,16 +221,24 @@ def pack(files: dict[str, Path], artifact: Path) -> None:
 
 
 def store(aws: Aws, artifact: Path, output: str) -> str:
-    """Copy or upload the archive to ``output``, and return its full place."""
+    """Copy or upload the archive to ``output``, and return its full place.
+
+    Raises:
+        click.ClickException: it cannot be written there.
+    """
+    name = f"model-{hashlib.sha256(artifact.read_bytes()).hexdigest()[:16]}.tar.gz"
     if not output.startswith("s3://"):
         target = Path(output)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(artifact.read_bytes())
-        return output
+        target = target / name if output.endswith("/") or target.is_dir() else target
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(artifact.read_bytes())
+        except OSError as exc:
+            raise click.ClickException(f"{target} cannot be written: {exc.strerror}") from exc
+        return str(target)
     bucket, key = s3_location(output)
     if not key or key.endswith("/"):
-        digest = hashlib.sha256(artifact.read_bytes()).hexdigest()[:16]
-        key = f"{key}model-{digest}.tar.gz"
+        key = f"{key}{name}"
     with progress(artifact.stat().st_size, "uploading") as bar:
         aws("s3").upload_file(str(artifact), bucket, key, Callback=bar.update)
     return f"s3://{bucket}/{key}"

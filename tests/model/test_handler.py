@@ -200,6 +200,12 @@ def test_classes(tmp_path):
     assert client.post(body, "application/json", **attributes)[0] == 400
 
 
+@pytest.mark.parametrize(("accept", "known"), [("image/png", True), ("text/html", False)])
+def test_a_default_accept_that_no_answer_has_is_told(accept, known, caplog):
+    UNetInferenceHandler(Settings(default_accept=accept))
+    assert ("is 'text/html', which is no format of answers" in caplog.text) is not known
+
+
 def test_default_accept_of_the_server(identity):
     client = Client(identity, Settings(default_accept="application/x-npy"))
     assert client.post(bodies.png(GRAY))[1] == "application/x-npy"

@@ -290,7 +290,8 @@ def test_a_worker_that_is_killed_while_it_loads_ends_the_server(start, model_dir
 def test_a_model_folder_that_is_not_there(start, tmp_path):
     with start(tmp_path / "none", ready=False) as server:
         assert server.wait() == 1
-        assert last_line(server).startswith("error: the model cannot be served: there is no folder")
+        assert last_line(server).startswith("error: the model cannot be served: /")
+        assert "is not there; name the folder of the model in UNET_MODEL_DIR" in last_line(server)
 
 
 def test_workers_that_cannot_come_back_end_the_server(start, model_dir):

@@ -11,6 +11,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from segmentation import testing
 from segmentation.depth import parse
@@ -449,3 +450,39 @@ def test_what_stands_between_numbers_is_named(separator, named):
 def test_a_comma_before_decimals_is_named():
     with pytest.raises(RequestError, match=r"CSV has semicolons .* with a point before"):
         decode(b"1,5;2,5", CSV, 1000)
+
+
+def saved(kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(np.arange(600, dtype=np.uint8).reshape(20, 30)).save(file, kind, **options)
+    return file.getvalue()
+
+
+def packed(array):
+    file = io.BytesIO()
+    np.savez(file, instances=array)
+    return file.getvalue()
+
+
+ONE = {kind: saved(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP")}
+ONE["NPZ"] = packed(np.zeros((2, 3), np.uint8))
+
+
+@pytest.mark.parametrize("kind", ONE)
+@pytest.mark.parametrize("content_type", ["application/octet-stream", ""])
+def test_files_behind_each_other_are_refused(kind, content_type):
+    """As ``cat a.png b.png`` makes them; a reader stops at the end of the first."""
+    body = ONE[kind]
+    assert decode(body, content_type, 10**6).pixels.size
+    with pytest.raises(RequestError, match="a second file of its kind behind the first one"):
+        decode(body + body, content_type, 10**6)
+    decode(body + b"0" * 100, content_type, 10**6)  # what else follows is nobody's image
+
+
+def test_a_jpeg_may_hold_others_that_it_tells_of():
+    file = io.BytesIO()
+    first, other = (Image.new("L", (8, 8), gray) for gray in (10, 200))
+    first.save(file, "MPO", save_all=True, append_images=[other])
+    images = decode(file.getvalue(), "image/jpeg", 10**6)
+    assert images.pixels.shape == (8, 8)
+    assert images.assumed

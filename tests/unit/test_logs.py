@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from segmentation.errors import ModelError
 from serving import logs
 
 
@@ -21,7 +22,7 @@ def messages():
     handler = Messages()
     factory = logging.getLogRecordFactory()
     logging.getLogger().addHandler(handler)
-    logs.name_variables()
+    logs.set_up()
     yield handler.texts
     logging.setLogRecordFactory(factory)
     logging.getLogger().removeHandler(handler)
@@ -46,5 +47,14 @@ def test_logs_of_others_are_left_alone(name, messages):
 
 def test_it_is_set_up_once(messages):
     factory = logging.getLogRecordFactory()
-    logs.name_variables()
+    logs.set_up()
     assert logging.getLogRecordFactory() is factory
+
+
+@pytest.mark.parametrize(("error", "traced"), [(ModelError("no model"), False), (OSError(), True)])
+def test_errors_that_say_it_all_have_no_trace(error, traced, messages, caplog):
+    try:
+        raise error
+    except type(error):
+        logging.error("it died", exc_info=True)
+    assert bool(caplog.records[-1].exc_info) is traced

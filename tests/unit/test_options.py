@@ -102,6 +102,7 @@ def test_a_wrong_output_is_answered_with_all_right_ones():
         ("output=Mask", "output is 'Mask'"),
         ("threshold=1.01", "threshold is '1.01'"),
         ("threshold=nan", "threshold is 'nan'"),
+        ("threshold=0_1", "threshold is '0_1'"),
         ("threshold=", "threshold is ''"),
         ("augment=2", "augment is '2'"),
         ("threshold=0.5, threshold=0.6", "comes twice"),

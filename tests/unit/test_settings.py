@@ -46,6 +46,7 @@ def test_log_levels(text, level):
     [
         ("UNET_THRESHOLD", "1.5", "a number from 0 to 1"),
         ("UNET_THRESHOLD", "nan", "a number from 0 to 1"),
+        ("UNET_THRESHOLD", "0_1", "a number from 0 to 1"),
         ("UNET_THRESHOLD", "half", "a number from 0 to 1"),
         ("UNET_MAX_PIXELS", "0", "a whole number of at least 1"),
         ("UNET_MAX_PIXELS", "1e6", "a whole number of at least 1"),

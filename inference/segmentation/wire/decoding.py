@@ -13,7 +13,7 @@ from pathlib import PurePath
 from ..errors import RequestError, UnsupportedMediaType
 from ..images import Images, check_size
 from . import body as of_requests
-from . import foreign, formats, media_types
+from . import foreign, formats, joined, media_types
 from .format import Reader, sniffed
 from .pictures.written import AnyPicture
 
@@ -66,6 +66,8 @@ def read(
         what = name if name in formats.READERS else "body"
         raise RequestError(f"body is empty; {what} must hold an image; send its bytes as the body")
     reader = _reader(name, body, content_type, opened.filename)
+    if not isinstance(body, str):
+        joined.check_alone(body)
     with _no_garbage_collection():
         images = reader.decode(body, max_pixels)
     check_size(images.pixels.shape, max_pixels)

@@ -30,6 +30,11 @@ def encode(prediction: Prediction, accept: str | None) -> tuple[bytes, str]:
     return BY_MEDIA_TYPE[media_type].encode(prediction), media_type
 
 
+def is_known(accept: str) -> bool:
+    """Whether an Accept header allows any of the formats of answers."""
+    return media_types.choose(_ranges(accept), list(BY_MEDIA_TYPE)) is not None
+
+
 @lru_cache(KEPT)
 def output_of(accept: str | None) -> str:
     """The name of the answer to a client that asks for none by name.

@@ -90,7 +90,9 @@ def _read(pairs: Iterable[tuple[str, str]], where: str) -> dict[str, Any]:
             )
         field = FIELDS.get(key, key)
         if field in values:
-            raise RequestError(f"{where} {key} comes twice; send it once")
+            raise RequestError(
+                f"{where} {key} comes twice, or beside another name of the same; send it once"
+            )
         values[field] = PARSERS[key](text.strip())
     return values
 
@@ -162,7 +164,7 @@ def _threshold(text: str) -> float:
         threshold = float(text)
     except ValueError as exc:
         raise RequestError(rule) from exc
-    if not 0 <= threshold <= 1:
+    if not 0 <= threshold <= 1 or "_" in text or not text.isascii():  # which Python takes
         raise RequestError(rule)
     return threshold
 
