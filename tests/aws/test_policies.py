@@ -147,7 +147,7 @@ def resource(action, parameters):
 def run_all_as_the_deployer(cloud, deploy, tmp_path):
     """Every script, with what it may do."""
     (tmp_path / "code").mkdir()
-    (tmp_path / "code" / "inference.py").write_text("")
+    (tmp_path / "code" / "inference.py").write_text("def model_fn(model_dir): ...")
     (tmp_path / "m.bin").write_bytes(b"m")
     cloud.put("images/a.png", b"image")
     packed = ("--code", tmp_path / "code", "--output", "s3://unet-test/models/")

@@ -1,11 +1,12 @@
 """Which files package.py packs, and into what bytes; no model is loaded."""
 
+import hashlib
 import tarfile
 
 import click
 import pytest
 
-from aws.package import collect, pack
+from aws.package import collect, functions_of, pack, store
 
 
 @pytest.fixture
@@ -63,3 +64,35 @@ def test_the_same_files_are_the_same_bytes(model, tmp_path):
     with tarfile.open(archives[0]) as archive:
         assert archive.getnames() == ["model.json", "model.keras"]
         assert archive.extractfile("model.keras").read() == b"a model"
+
+
+@pytest.mark.parametrize(
+    ("source", "names"),
+    [
+        ("def model_fn(model_dir): ...", {"model_fn"}),
+        ("from mine import predict as predict_fn", {"predict_fn"}),
+        ("transform_fn = print", {"transform_fn"}),
+        ("from mine import *", {"*"}),
+        ("def predict_fn(data, model):\n    model_fn = 1", {"predict_fn"}),
+    ],
+)
+def test_what_the_code_defines(model, code, source, names):
+    (code / "inference.py").write_text(source)
+    assert functions_of(collect(model, code)) == names
+
+
+def test_code_that_is_no_python(model, code):
+    (code / "other.py").write_text("def broken(:")
+    with pytest.raises(click.ClickException, match=r"other\.py is no Python: invalid syntax"):
+        functions_of(collect(model, code))
+
+
+def test_a_folder_gets_an_archive_that_is_named_by_its_content(tmp_path):
+    artifact = tmp_path / "model.tar.gz"
+    artifact.write_bytes(b"archive")
+    digest = hashlib.sha256(b"archive").hexdigest()[:16]
+    for output in (f"{tmp_path}/new/", str(tmp_path)):
+        stored = store(None, artifact, output)
+        assert stored == f"{output.rstrip('/')}/model-{digest}.tar.gz"
+    with pytest.raises(click.ClickException, match="cannot be written"):
+        store(None, artifact, "/proc/model.tar.gz")
