@@ -120,12 +120,9 @@ class UNetTransformer(Transformer):
             return super()._run_handler_function(func, *arguments)
         if name in ("input_fn", "transform_fn"):
             place = hooks.TAKES[name].index("body")
-            before, (body, sent), after = (
-                arguments[:place],
-                arguments[place : place + 2],
-                arguments[place + 2 :],
-            )
-            arguments = (*before, *self._handler.opened(body, sent, self._context), *after)
+            body, sent = arguments[place : place + 2]
+            opened = self._handler.opened(body, sent, self._context)
+            arguments = (*arguments[:place], *opened, *arguments[place + 2 :])
         return hooks.call(name, func, arguments, self._context)
 
     def _remark(self, images: Images) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 FILE = "constraints.txt"
 TOOLS = ("pip", "setuptools", "wheel")  # what builds a package may ask for others
+VARIABLE = "PIP_CONSTRAINT"
 CONFLICT = "The conflict is caused by:"
 
 
@@ -15,17 +16,18 @@ def constraints(folder: Path) -> str:
     """Write a file that has pip keep each package in the version that is installed.
 
     Without it, pip would remove what conflicts with the requirements of a model, for all other
-    models and for good: https://github.com/pypa/pip/issues/8799.
+    models and for good, wherever it is to install to.
 
     Args:
         folder: for the file.
 
     Returns:
-        What PIP_CONSTRAINT is to be: a URL, as pip splits paths at blanks.
+        What PIP_CONSTRAINT is to be, beside what it is: URLs, as pip splits it at blanks.
     """
     file = folder / FILE
     file.write_text("".join(f"{name}=={version}\n" for name, version in _installed()))
-    return file.absolute().as_uri()
+    ours, others = file.absolute().as_uri(), os.environ.get(VARIABLE, "").split()
+    return " ".join([ours, *(other for other in others if other != ours)])
 
 
 def install_beside(file: str, install: Callable[[], None], folder: Path) -> None:
@@ -36,7 +38,7 @@ def install_beside(file: str, install: Callable[[], None], folder: Path) -> None
         install: runs pip.
         folder: as of ``constraints``.
     """
-    os.environ["PIP_CONSTRAINT"] = constraints(folder)
+    os.environ[VARIABLE] = constraints(folder)
     with contextlib.chdir(Path(file).parent):
         install()
 

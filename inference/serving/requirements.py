@@ -74,7 +74,7 @@ def _pip_install(file: Path, folder: Path, seconds: float) -> str:
     environment |= {
         "PIP_NO_INPUT": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-        "PIP_CONSTRAINT": packages.constraints(folder),
+        packages.VARIABLE: packages.constraints(folder),
     }
     with subprocess.Popen(
         command,

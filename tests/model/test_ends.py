@@ -148,6 +148,7 @@ SCALED = {
     "tanh, of -255 to 255": (lambda x: times(tanh(x), 255), "", None, None),
     "softmax of 100": (lambda x: times(softmaxed(x), 100), "softmax", None, (0, 100)),
     "half a softmax": (lambda x: times(softmaxed(x), 0.5), "", None, None),
+    "its reciprocal": (lambda x: ops.divide(np.float32(1), sigmoid(x)), "", None, None),
     "scaled by pixels": (
         lambda x: ops.multiply(sigmoid(x), np.array([[[[1]], [[2]]]], np.float32)),
         "",

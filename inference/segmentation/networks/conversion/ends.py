@@ -94,7 +94,9 @@ def _limits(output: Any) -> tuple[float, float] | None:
     for value in reversed(passed):
         if limits.size:
             limits = _applied(value.get_node(), limits)
-    if not limits.size or (last.get_node().get_type_name() == TANH and limits.min()):
+    if not (limits.size and np.isfinite(limits).all()):
+        return None
+    if last.get_node().get_type_name() == TANH and limits.min():
         return None  # what tanh gives by itself may mean 0 to 1, or -1 to 1
     return float(limits[0]), float(limits[1])
 
@@ -125,7 +127,8 @@ def _applied(node: Any, values: np.ndarray) -> np.ndarray:
     if any(known is not None and np.unique(known).size != 1 for known in given):
         return np.array([])
     numbers = [values if known is None else known.flat[0].astype(float) for known in given]
-    return CALCULATIONS[kind](*numbers)
+    with np.errstate(divide="ignore"):
+        return CALCULATIONS[kind](*numbers)
 
 
 def _has_all_classes(output: Any, value: Any) -> bool:
