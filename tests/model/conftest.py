@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from segmentation.networks import openvino
+from segmentation.networks import openvino, tensorflow
 from segmentation.networks.conversion import child, sandbox
 from segmentation.spec_entries import Ports
 
@@ -31,4 +31,5 @@ def _in_float32(request, monkeypatch):
     bfloat16; ``test_tune`` is of that.
     """
     if request.path.stem != "test_tune":
-        monkeypatch.setattr(openvino, "fastest_precision", lambda: "float32")
+        for engine in (openvino, tensorflow):
+            monkeypatch.setattr(engine, "fastest_precision", lambda: "float32")

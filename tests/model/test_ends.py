@@ -1,5 +1,7 @@
 """What the first and the last operations of a graph tell, in ways that other makers write them."""
 
+from dataclasses import replace
+
 import numpy as np
 import openvino as ov
 import pytest
@@ -101,6 +103,10 @@ def times(value, factor, plus=0):
     return ops.add(ops.multiply(value, kind(factor)), kind(plus)).output(0)
 
 
+def as_float(value):
+    return ops.convert(value, "f32").output(0)
+
+
 def in_8_bits(value):
     return ops.convert(value, "u8").output(0)
 
@@ -159,6 +165,33 @@ SCALED = {
     "indices from 1": (lambda x: times(chosen(x), 1, 1), "", 3, (1, 3)),
     "shades of gray": (lambda x: in_8_bits(times(chosen(x), 127)), "", 3, (0, 254)),
     "indices turned over": (lambda x: times(chosen(x), -1, 2), "", 3, None),
+    "indices that are limited": (lambda x: ops.clamp(as_float(chosen(x)), 0, 1), "", 2, None),
+    "indices of which two are one": (
+        lambda x: ops.relu(times(as_float(chosen(x)), 1, -1)),
+        "",
+        2,
+        None,
+    ),
+    "squares of indices": (
+        lambda x: ops.power(as_float(chosen(x, 4)), np.float32(2)),
+        "",
+        None,
+        None,
+    ),
+    "what is most likely": (
+        lambda x: ops.topk(softmaxed(x), np.int64(1), 1, "max", "value", "i64").output(0),
+        "",
+        None,
+        None,
+    ),
+    "limited, of 255": (
+        lambda x: times(ops.clamp(sigmoid(x), 0.05, 0.95).output(0), 255),
+        "sigmoid",
+        None,
+        (0, 255),
+    ),
+    "a part of 0–255": (lambda x: times(sigmoid(x), 204, 25.5), "sigmoid", None, (0, 255)),
+    "no usual range": (lambda x: times(sigmoid(x), 3, -1), "", None, None),
     "two classes of 255": (lambda x: times(chosen(x, 2), 255), "", 2, (0, 255)),
     "a mask of 255": (lambda x: chosen_mask(x, 255, 0), "", None, (0, 255)),
     "a mask of 0 inside": (lambda x: chosen_mask(x, 0, 255), "", None, (0, 255)),
@@ -266,6 +299,18 @@ FIRST = {
         255,
     ),
     "gray of colors": (lambda x: divided(255)(weighted(as_colors(x), 0.299, 0.587, 0.114)), 255),
+    "gray of slices": (
+        lambda x: ops.add(times(x, 0.299 / 255), times(x, 0.701 / 255)).output(0),
+        255,
+    ),
+    "a sum of colors": (
+        lambda x: divided(765)(ops.reduce_sum(as_colors(x), [1], True).output(0)),
+        255,
+    ),
+    "without its mean": (
+        lambda x: divided(255)(ops.subtract(x, ops.reduce_mean(x, [2, 3], True)).output(0)),
+        255,
+    ),
     "a first convolution": (lambda x: divided(255)(weighted(as_colors(x), 0.3, -0.6, 0.1)), 1),
     "a mean of 12 bits": (minus(1800), 0),
     "standardised": (lambda x: ops.subtract(x, ops.reduce_mean(x, [2, 3], True)).output(0), 1),
@@ -286,20 +331,21 @@ def test_what_it_takes(first, largest):
     assert ends.of_graph(graph) == Ends(largest, "sigmoid")
 
 
-def standardised(x, axes):
+def standardised(x, axes, epsilon=1e-7):
     away = ops.subtract(x, ops.reduce_mean(x, axes, True))
     squares = ops.reduce_mean(ops.multiply(away, away), axes, True)
-    return ops.divide(away, ops.sqrt(ops.add(squares, np.float32(1e-7)))).output(0)
+    return ops.divide(away, ops.sqrt(ops.add(squares, np.float32(epsilon)))).output(0)
 
 
 @pytest.mark.parametrize(
     ("first", "free"),
     [
         (lambda x: standardised(x, [2, 3]), True),
+        (lambda x: standardised(x, [2, 3], 1e-3), False),
         (lambda x: ops.subtract(x, ops.reduce_max(x, [2, 3], True)).output(0), False),
         (lambda x: x, False),
     ],
-    ids=["standardises", "takes its largest away", "nothing"],
+    ids=["standardises", "but for an epsilon", "takes its largest away", "nothing"],
 )
 def test_what_standardises_is_not_asked_what_it_was_trained_on(first, free):
     segmenter = served(graph_of(lambda x: ops.sigmoid(convolved(x, 1)).output(0), first))
@@ -336,3 +382,13 @@ def test_other_large_numbers_are_refused_until_model_json_says_them():
         found.fitted(None)
     spec = ModelSpec.parse(b'{"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 4095}}]}')
     assert meaning.of(described(0), spec).preprocessing is spec.preprocessing
+
+
+def test_as_many_classes_as_pixels_along_a_side():
+    """Then the shape alone does not tell which axis holds which."""
+    image = ops.parameter(ov.PartialShape([1, 1, 8, 8]), ov.Type.f32)
+    last = ops.softmax(convolved(image.output(0), 8), 1)
+    reading = readers.Reading(ov.Model([last], [image]), "", None, "by nothing", [], [])
+    inputs, outputs = graph_ports(reading.graph)
+    reading = replace(reading, inputs=inputs, outputs=outputs)
+    assert convert.convert(reading, "model").form.given == "bcyx"

@@ -140,11 +140,18 @@ def test_pixels_in_a_row(size, order, images):
     np.testing.assert_allclose(result, expected.reshape(2, 48, 64, 2), atol=1e-5)
 
 
-@pytest.mark.parametrize("factor", [2, 4])
-def test_smaller_outputs_are_enlarged_by_their_logits(factor, images, caplog):
-    model = model_of(layers.AveragePooling2D(factor), head(1, "sigmoid"))
+@pytest.mark.parametrize("factor", [2, 3, 4, 7])
+def test_smaller_outputs_are_enlarged_by_their_logits(factor, caplog):
+    size = (6 * factor, 8 * factor)
+    images = np.random.default_rng(5).random((2, *size, 3), np.float32)
+    model = straight(
+        layers.Conv2D(6, 3, padding="same"),
+        layers.AveragePooling2D(factor),
+        head(1, "sigmoid"),
+        channels=3,
+    )
     small = logit(np.asarray(model(images)))
-    expected = sigmoid(tf.image.resize(small, (48, 64)).numpy())
+    expected = sigmoid(tf.image.resize(small, size).numpy())
     np.testing.assert_allclose(answers(of_keras(model), images), expected, atol=1e-5)
     assert f"gives images of 1/{factor} of the size" in caplog.text
 
@@ -431,6 +438,8 @@ class Named(tf.Module):
         ({"a_out": tf.sigmoid, "aux": tf.sigmoid}, "a_out"),
         ({"a_mask": tf.sigmoid, "features": tf.nn.relu}, "a_mask"),
         ({"a_mask": tf.sigmoid, "uncertainty": tf.sigmoid}, "a_mask"),
+        ({"a_mask": tf.sigmoid, "seg_uncertainty": tf.sigmoid}, "a_mask"),
+        ({"a_mask": tf.sigmoid, "log_var": tf.sigmoid}, "a_mask"),
         ({"first": tf.sigmoid, "second": tf.sigmoid}, "second"),
     ],
 )

@@ -311,3 +311,35 @@ class Places(tf.Module):
 
 def test_a_network_that_knows_places_looks_at_the_whole_image(tmp_path):
     assert of_module(Places(), tmp_path).geometry.everywhere
+
+
+class Patches(tf.Module):
+    """Enlarged to the size of the image, whatever that is."""
+
+    def __init__(self, patch):
+        super().__init__()
+        rng = np.random.default_rng(patch)
+        self.patch = patch
+        self.first = tf.constant(rng.normal(0, 0.1, (patch, patch, 1, 4)), tf.float32)
+        self.last = tf.constant(rng.normal(0, 1, (1, 1, 4, 1)), tf.float32)
+
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, 1), tf.float32)])
+    def __call__(self, images):
+        x = tf.nn.relu(tf.nn.conv2d(images, self.first, self.patch, "SAME"))
+        x = tf.nn.conv2d(x, self.last, 1, "SAME")
+        return tf.sigmoid(tf.image.resize(x, tf.shape(images)[1:3]))
+
+
+@pytest.mark.parametrize("patch", [7, 12, 14])
+def test_tiles_lie_on_the_patches_of_a_network_that_takes_any_size(patch, tmp_path):
+    """As PyTorch's exports of vision transformers do; no multiple of 256 tells such a stride."""
+    source = of_module(Patches(patch), tmp_path)
+    assert (source.geometry.stride, source.geometry.any_size) == (patch, True)
+    network = openvino.network(source, "float32", None)
+    image = np.random.default_rng(1).random((1, 20 * patch, 21 * patch, 1), np.float32)
+    whole = network.run(image)
+    settings = {"tile_size": 8 * patch, "tile_overlap": None}
+    segmenter = prepare(network, ModelSpec(), **settings)
+    answer = Probability.wanted(None, segmenter.spec, 1)
+    tiled = predict(segmenter, from_array(image).for_channels(1), answer).values
+    np.testing.assert_allclose(tiled, whole, atol=1e-5)

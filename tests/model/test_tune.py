@@ -244,3 +244,11 @@ def test_where_no_picture_tells_it_is_the_first_one():
     network = openvino.network(of_keras(straight(pointwise(0, 0.2))), "float32", None)
     picture, _ = _telling_picture(network, 0.5)
     np.testing.assert_array_equal(picture, probe.picture(256, 256, 1))
+
+
+def test_what_is_converted_is_compared_in_float32(monkeypatch):
+    """Whatever precision TensorFlow was left in by a network that ran before."""
+    switch = tensorflow.SWITCHES["bfloat16"]
+    tf.config.optimizer.set_experimental_options({switch: True})
+    of_keras(straight(keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")))
+    assert not tf.config.optimizer.get_experimental_options()[switch]

@@ -52,10 +52,15 @@ class TensorFlowNetwork(Description):
         """TensorFlow keeps its memory."""
 
     def _run(self, images: np.ndarray) -> np.ndarray:
-        for switch in filter(None, SWITCHES.values()):  # they are looked at in each call
-            is_on = SWITCHES[self.precision] == switch
-            tf.config.optimizer.set_experimental_options({switch: is_on})
+        compute_in(self.precision)
         return self.form.run(lambda own: self.function(tf.convert_to_tensor(own)).numpy(), images)
+
+
+def compute_in(precision: str) -> None:
+    """Have TensorFlow compute in that precision from now on: it looks at these in each call."""
+    for switch in filter(None, SWITCHES.values()):
+        is_on = SWITCHES[precision] == switch
+        tf.config.optimizer.set_experimental_options({switch: is_on})
 
 
 def takes(source: Source) -> bool:

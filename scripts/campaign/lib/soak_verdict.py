@@ -10,6 +10,7 @@ from .faults import Fault
 from .servers import Held
 
 COUNTED = ("processes", "descriptors", "files")
+NOTICED = 0.1  # seconds until Java knows of the end of a worker
 MEMORY_GROWTH = 1.10  # of the last quarter above the second one
 REPLACED = 4  # descriptors more that a worker may hold that took the place of another
 LEAST_LOOKS = 120  # from which memory is judged: of four minutes
@@ -133,7 +134,8 @@ def _explains(fault: Fault, record: Record) -> bool:
     if fault.model or fault.everything:
         asked = fault.everything or record.model == fault.model
         return asked and record.end > fault.begin and record.begin < fault.end
-    return fault.struck is not None and record.begin <= fault.struck <= record.end
+    # until Java notices that a worker has ended, it hands it another one
+    return fault.struck is not None and record.begin - NOTICED <= fault.struck <= record.end
 
 
 def lines_of_lost(soak: Soak) -> str:

@@ -5,17 +5,23 @@ import numpy as np
 from ..activations import LINEAR
 from ..form import Form
 from ..network import Ends
-from . import graphs, readers
+from . import ends, graphs, readers
 
 TOLERANCE = 1e-3  # of a picture's probabilities, for a graph in place of its source
 TOLERANCE_OF_ROUNDED = 0.05  # the same, where the source computes in 16 bits, and the graph in 32
 MEAN_OF_ROUNDED = 2e-3  # the same, in the mean
-SAME_AT_ANY_SCALE = 0.02  # of probabilities: an epsilon of what standardises makes some
+SAME_AT_ANY_SCALE = 0.01  # of probabilities, at most: an epsilon makes some difference
 STEEPEST = 0.25  # how much of a logit becomes of a probability, at most
-SAME_LABELS = 0.999  # of a picture's pixels
+JUMPING = {"Greater", "GreaterEqual", "Less", "LessEqual", "TopK", "Round", "Floor", "Ceiling"}
+SAME_PIXELS = 0.999  # of a picture, where values jump
 
 
-def tolerance(reading: readers.Reading, form: Form, known: Ends) -> tuple[float, float]:
+def allowed(reading: readers.Reading, form: Form, known: Ends) -> tuple[tuple[float, float], bool]:
+    """How a graph may differ from its source: ``tolerance`` and ``jumps`` of ``same``."""
+    return _tolerance(reading, form, known), _jumps(reading, form)
+
+
+def _tolerance(reading: readers.Reading, form: Form, known: Ends) -> tuple[float, float]:
     """How much may differ, at most and in the mean.
 
     More where the source rounds to 16 bits or fewer, and the graph computes in 32. Where even its
@@ -28,9 +34,16 @@ def tolerance(reading: readers.Reading, form: Form, known: Ends) -> tuple[float,
     rounds = graphs.rounds(graph) and (reading.graph_alone or last not in graphs.ROUNDED)
     rounds = rounds or (reading.graph_alone and graphs.quantizes(graph))
     most, mean = (TOLERANCE_OF_ROUNDED, MEAN_OF_ROUNDED) if rounds else (TOLERANCE, TOLERANCE)
-    if last.is_integral():
+    if ends.is_rounded(graph.output(form.output)) and not form.labels:
         most = max(most, 1)  # where it rounds, the least difference makes one
     return most / _steepest(known), mean / _steepest(known)
+
+
+def _jumps(reading: readers.Reading, form: Form) -> bool:
+    """Whether what a graph gives may change by much for the least difference within."""
+    assert reading.graph, "there is one"
+    kinds = {node.get_type_name() for node in reading.graph.get_ops()}
+    return form.labels or bool(kinds & JUMPING)
 
 
 def at_any_scale(known: Ends) -> float:
@@ -47,13 +60,20 @@ def same(
     values: np.ndarray,
     expected: np.ndarray,
     tolerance: tuple[float, float] = (TOLERANCE, TOLERANCE),
-    labels: bool = False,
+    jumps: bool = False,
 ) -> bool:
-    """Whether values are as expected, but for as much as may differ at most and in the mean."""
+    """Whether values are as expected, but for as much as may differ at most and in the mean.
+
+    Args:
+        values, expected: (N, H, W, K).
+        jumps: whether a few pixels may differ by anything, as where a threshold, or the choice of a
+            class, makes much of the least difference.
+    """
     if values.shape != expected.shape:
         return False
-    if labels:  # where two classes are nearly as likely, rounding decides
-        return float(np.mean(values == expected)) >= SAME_LABELS
     most, mean = tolerance
+    if jumps:
+        near = np.isclose(values, expected, rtol=most, atol=most).all(axis=-1)
+        return float(near.mean()) >= SAME_PIXELS
     in_the_mean = np.abs(values - expected).mean() <= mean * (1 + np.abs(expected).mean())
     return bool(in_the_mean) and np.allclose(values, expected, rtol=most, atol=most)

@@ -93,8 +93,8 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
         notes.append(f"its graph is not compared with its source: {uncompared}")
     else:
         _check_finite(expected, name)  # what graph and source make of NaN may differ
-        tolerance = comparing.tolerance(reading, form, described.ends)
-        if not comparing.same(exact, expected, tolerance, form.labels):
+        allowed = comparing.allowed(reading, form, described.ends)
+        if not comparing.same(exact, expected, *allowed):
             most = np.abs(exact - expected).max() if exact.shape == expected.shape else np.inf
             reason = f"its graph differs from it by {most:.2g} on a picture of cells"
             return _as_it_is(reading, described, form, reason, assumed)
@@ -107,7 +107,7 @@ def convert(reading: readers.Reading, name: str, ports: Ports | None = None) -> 
             described,
             plain,
             lambda odd: unconverted.run(reading.source, form, odd),
-            lambda one, other: comparing.same(one, other, tolerance, form.labels),
+            lambda one, other: comparing.same(one, other, *allowed),
         )
     graph, note = _fused(plain, described, exact)
     return Conversion(described, form, graph, "", (*notes, note), tuple(assumed))

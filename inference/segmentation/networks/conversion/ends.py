@@ -7,7 +7,7 @@ import numpy as np
 import openvino as ov
 
 from ..activations import LINEAR, SIGMOID, SOFTMAX
-from ..network import Ends
+from ..network import EIGHT_BITS, Ends
 from . import graphs, intensities
 
 SCALING = {"Multiply", "Divide"}
@@ -72,18 +72,29 @@ def bounds(output: Any) -> tuple[float, float] | None:
     """What an output gives for probabilities of 0 and 1, or for the first and the last class; None:
     these themselves, or it is not told.
     """
+    if labels(output):
+        values = np.unique(_of_classes(output))
+        low, high = float(values[0]), float(values[-1])
+        return None if (low, high) == (0, len(values) - 1) else (low, high)
     limits = _limits(output)
-    if limits is None:
+    if limits is None or (min(limits) >= 0 and max(limits) <= 1) or limits[0] == limits[1]:
         return None
-    low, high = sorted(limits)
-    last = labels(output)
-    usual = (low, high) == (0, last - 1) if last else low >= 0 and high <= 1
-    return None if usual or low == high else (low, high)
+    return (0.0, EIGHT_BITS) if min(limits) > 0 else (min(limits), max(limits))
+
+
+def _of_classes(output: Any) -> np.ndarray:
+    """What an output gives for each index of a class, in their order; none where it is not told."""
+    *passed, last = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    values = np.arange(_classes_of(last.get_node()), dtype=float)
+    for value in reversed(passed):
+        values = _applied(value.get_node(), values)
+    return values
 
 
 def _limits(output: Any) -> tuple[float, float] | None:
-    """What an output gives where the last operation gives least, and most, that bounds its values;
-    None: it is not told.
+    """What an output gives where the last operation gives least, and most, that bounds its values,
+    whatever limits it afterwards; None: it is not told, or is no usual range: from 0, from -x to x,
+    or within 0–1 or 0–255.
     """
     way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
     kinds = [value.get_element_type() for value in way]
@@ -92,13 +103,15 @@ def _limits(output: Any) -> tuple[float, float] | None:
     *passed, last = way
     limits = np.array(_limits_of_last(last))
     for value in reversed(passed):
-        if limits.size:
+        if value.get_node().get_type_name() not in graphs.LIMITS and limits.size:
             limits = _applied(value.get_node(), limits)
     if not (limits.size and np.isfinite(limits).all()):
         return None
-    if last.get_node().get_type_name() == TANH and limits.min():
+    low, high = limits.min(), limits.max()
+    if last.get_node().get_type_name() == TANH and low:
         return None  # what tanh gives by itself may mean 0 to 1, or -1 to 1
-    return float(limits[0]), float(limits[1])
+    usual = low in (0, -high) or (low > 0 and high <= EIGHT_BITS)
+    return (float(limits[0]), float(limits[1])) if usual else None
 
 
 def _limits_of_last(value: Any) -> tuple[float, ...]:
@@ -106,12 +119,7 @@ def _limits_of_last(value: Any) -> tuple[float, ...]:
     kind = value.get_node().get_type_name()
     if kind in ACTIVATIONS or value.get_element_type() == ov.Type.boolean:
         return 0, 1
-    if kind == TANH:
-        return -1, 1
-    if kind == "TopK":
-        classes = _classes_of(value.get_node())
-        return (0, classes - 1) if classes else ()
-    return ()
+    return (-1, 1) if kind == TANH else ()
 
 
 def _applied(node: Any, values: np.ndarray) -> np.ndarray:
@@ -187,13 +195,29 @@ def labels(output: Any) -> int | None:
     passed = [value.get_element_type() for value in way]
     kind = way[-1].get_node().get_type_name()
     if kind == "TopK" and ov.Type.boolean not in passed:
-        return _classes_of(way[-1].get_node())
+        return _count_of(np.unique(_of_classes(output)), _classes_of(way[-1].get_node()))
     told = kind in (*ACTIVATIONS, TANH, "OneHot") or ov.Type.boolean in passed
     whole = [kind.is_integral() for kind in passed]
     if told or True not in whole:
         return None
     scaled = {value.get_node().get_type_name() for value in way[: whole.index(True)]} & SCALING
     return None if scaled else 0  # what is scaled was rounded to be computed with
+
+
+def _count_of(values: np.ndarray, classes: int) -> int:
+    """How many classes an output tells apart that gives these numbers for those that are chosen; 0
+    where they are neither evenly spaced nor the indices of fewer classes.
+    """
+    evenly = len(values) == classes > 1 and np.allclose(np.diff(values), values[1] - values[0])
+    fewer = len(values) > 1 and np.array_equal(values, np.arange(len(values)))
+    return len(values) if evenly or fewer else 0
+
+
+def is_rounded(output: Any) -> bool:
+    """Whether an output holds whole numbers that were rounded at its end."""
+    way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    kinds = {value.get_node().get_type_name() for value in way}
+    return output.get_element_type().is_integral() or bool(kinds & {"Round", "Floor", "Ceiling"})
 
 
 def _classes_of(node: Any) -> int:
@@ -231,7 +255,7 @@ def _way_back(value: Any, also: Collection[str] = ()) -> list[Any]:
         varying = [value for value in node.input_values() if graphs.constant(value) is None]
         if kind in (*graphs.ARITHMETIC, *also, SELECT) and len(varying) == 1:
             way.append(varying[0])
-        elif kind in graphs.MOVES:
-            way.append(node.input_value(0))
+        elif kind in graphs.MOVES or (kind == "TopK" and way[-1].get_index() == 0):
+            way.append(node.input_value(0))  # (the first output of TopK has values of its input)
         else:
             return way

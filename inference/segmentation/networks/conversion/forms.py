@@ -4,6 +4,7 @@ What it gives for an image of one size tells how its output lies: no two of the 
 by chance.
 """
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
@@ -18,14 +19,14 @@ RULE = (
     "probabilities for each pixel"
 )
 MAX_CHANNELS = 16  # an axis this short, where three have a known length, is one of channels
-FACTORS = (1, 2, 4, 8, 14, 16, 32)
+FACTORS = range(1, 33)
 # what outputs are called that hold no mask: those of training alone, as torchvision's, and others
-BESIDE = ("aux", "uncertainty", "variance", "depth", "embedding", "feature")
+BESIDE = ("aux", "uncertainty", "var", "depth", "embedding", "feature", "confidence", "attention")
 STRIDE = 64  # of the sizes that are tried; the largest that networks in use have
 OTHER_SIZES = range(0, STRIDE, 2)  # pixels more than that, for networks that lose their border
 SIDES = (6 * STRIDE, 12 * STRIDE)
-# multiples of 256 and of 5, and of 128 and of 7, as patches of 14 pixels want them
-LARGER_SIDES = ((3840, 7680), (2688, 5376))
+# multiples of 256 and of 5; of 128 and of 7, as patches of 14 pixels want; of 9, 11 and 13
+LARGER_SIDES = ((3840, 7680), (2688, 5376), (2574, 5148))
 
 Shape = tuple[int | None, ...]
 
@@ -110,7 +111,7 @@ def find(
 
 def _preference(outputs: Sequence[Port], bounded: Bounded, form: Form) -> tuple:
     whole, name = form.factor == 1 and not form.border, outputs[form.output].name.lower()
-    is_main = not name.startswith(BESIDE)
+    is_main = not any(word.startswith(BESIDE) for word in re.split("[^a-z]+", name))
     return whole, -form.factor, is_main, bounded(form.output), form.output
 
 
@@ -262,7 +263,10 @@ def _form_of(
         result: its shape for so many images of these sides.
     """
     height, width = sides
-    layouts = list(_layouts(result, "b" if "b" in taken else "", count))
+    layouts = sorted(
+        _layouts(result, "b" if "b" in taken else "", count),
+        key=lambda layout: layout[0] != taken,  # of two that fit, that of the input
+    )
     for axes, lengths in layouts:
         if PIXELS in axes:
             if lengths[PIXELS] == height * width:

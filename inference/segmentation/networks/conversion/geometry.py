@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 LARGEST_STRIDE = 256
 LEAST_SIDE = 256  # smaller images may be too small for other reasons than the stride
 MOST_SIZES = 16  # that are tried of those that leave something when divided by the stride
+LONG_SIDE = 4096  # so long that a map tells its stride to less than a half
 STRIP = 64  # the other side of images on which the reach is measured, in pixels
 FIRST_LENGTH, LAST_LENGTH = 512, 4096  # of these images
 
@@ -83,11 +84,12 @@ def _stride(model: ov.Model, shape: Shape) -> int:
     accepted = next(
         (s for s in range(1, LARGEST_STRIDE) if _accepts(model, shape, s)), LARGEST_STRIDE
     )
-    side = round_up(LEAST_SIDE, accepted * 64)
-    larger = side + accepted * 64
+    side = round_up(LONG_SIDE, accepted)
+    small, large = (_lengths(model, shape(length, length)) for length in (side, 2 * side))
     # a map that has as many pixels whatever the image has, as one of means, is of no stride
-    always = _coarseness(model, shape(side, side)) & _coarseness(model, shape(larger, larger))
-    return math.lcm(accepted, _common(always))
+    more = (large[name] - length for name, length in small.items() if name in large)
+    strides = {round(side / pixels) for pixels in more if pixels > 0}
+    return math.lcm(accepted, *(stride for stride in strides if stride))
 
 
 def _accepts(model: ov.Model, shape: Shape, stride: int) -> bool:
@@ -104,24 +106,29 @@ def _common(ratios: set[Fraction]) -> int:
     return math.lcm(*(int(ratio) for ratio in ratios if ratio.denominator == 1))
 
 
-def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[Fraction]:
-    """How many pixels of the image stand for one, wherever convolutions and poolings are; where
-    they are of a single one, that is the whole image.
-    """
+def _lengths(model: ov.Model, shape: tuple[int, int, int, int]) -> dict[tuple[str, int], int]:
+    """How many pixels the sides of each map have, wherever convolutions and poolings are."""
     try:
         static = graphs.of_size(model, shape)
     except RuntimeError:
-        return set()
-    found = set()
+        return {}
+    found = {}
     for node in static.get_ops():
         if node.get_type_name() in dependence.WINDOWS | dependence.POOLINGS | dependence.TRANSPOSED:
             result = node.output(0).get_partial_shape()
             # (where pixels are moved to the batch, they are no coarser)
             if result.is_static and len(result) == 4 and result.to_shape()[0] == shape[0]:
-                for side, length in zip(shape[1:3], result.to_shape()[2:], strict=True):
-                    if length > 1:
-                        found.add(Fraction(side, length))
+                for axis in (2, 3):
+                    found[node.get_friendly_name(), axis] = result.to_shape()[axis]
     return found
+
+
+def _coarseness(model: ov.Model, shape: tuple[int, int, int, int]) -> set[Fraction]:
+    """How many pixels of the image stand for one, wherever convolutions and poolings are; where
+    they are of a single one, that is the whole image.
+    """
+    lengths = _lengths(model, shape).items()
+    return {Fraction(shape[axis - 1], length) for (_, axis), length in lengths if length > 1}
 
 
 def _resizes_by_corners(model: ov.Model) -> bool:

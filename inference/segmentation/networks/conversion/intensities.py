@@ -23,7 +23,8 @@ LARGEST_OF_EIGHT_BITS = 600.0
 # what it divides by if it means values of 16 bits: for 0–1, and for −1…1
 OF_SIXTEEN_BITS = np.array([65535, 65536, 32767, 32767.5, 32768])
 SAME = 1e-4  # how near to these
-POOLING = frozenset({"AvgPool", "MaxPool", "ReduceMax", "ReduceMean", "ReduceMin"})
+SUMS = {"Add", "Subtract"}
+POOLING = frozenset({"Abs", "AvgPool", "MaxPool", "ReduceMax", "ReduceMean", "ReduceMin"})
 MIXING = frozenset({"Convolution", "MatMul"})
 NEARLY_ONE = 0.01  # how far from 1 the sum of the weights of a mean may be
 
@@ -33,34 +34,55 @@ def largest(graph: ov.Model) -> int:
     is larger than 255, and not told.
     """
     gains = {_key(graph.input(0)): 1.0}  # of the values that are the image still
-    otherwise = ONE
+    otherwise, last = ONE, []
     for node in graph.get_ordered_ops():
         kind = node.get_type_name()
         known = [gains.get(_key(value)) for value in node.input_values()]
         own = [gain for gain in known if gain is not None]
         if not own or kind == "Result":
             continue
-        element = node.get_output_element_type(0)
-        if kind in graphs.ARITHMETIC and len(own) == 1:
-            factor, shift = _factor_and_shift(node, known.index(own[0]))
-            if factor is None:
-                continue
-            found = _of_shift(shift / own[0])
-            gain = own[0] * factor
-            found = of_gain(gain) if found is None else found
-            if found is not None:
-                return found
-        elif not _leaves_range(node, known):
+        gain, shift = _gain_and_shift(node, known)
+        found = _of_shift(shift / own[0])
+        if found is not None:
+            divided = of_gain(own[0])  # before: that tells more
+            return found if divided is None else divided
+        if gain is None:
+            last += own
             continue
-        else:
-            gain = max(own)
-            if kind == "Convert" and element.is_integral() and gain < LARGEST_ROUNDED:
-                if element in TOLD:
-                    return TOLD[element]
-                otherwise = UNLESS_DIVIDED.get(element, EIGHT_BITS)
+        element = node.get_output_element_type(0)
+        if kind == "Convert" and element.is_integral() and gain < LARGEST_ROUNDED:
+            if element in TOLD:
+                return TOLD[element]
+            otherwise = UNLESS_DIVIDED.get(element, EIGHT_BITS)
         if gain > 0:
             gains |= {_key(value): gain for value in node.outputs()}
-    return otherwise
+    return next((found for found in map(of_gain, last) if found is not None), otherwise)
+
+
+def _gain_and_shift(node: Any, known: Sequence[float | None]) -> tuple[float | None, float]:
+    """What an image is multiplied by, once an operation has been applied to it, and what that adds;
+    None where it is no image any more.
+
+    Args:
+        known: the gain of each of its inputs; None where that is no image any more.
+    """
+    kind = node.get_type_name()
+    own = [gain for gain in known if gain is not None]
+    if kind in SUMS and len(own) == 2:
+        return (sum(own) if kind == "Add" else max(own)), 0
+    if kind in graphs.ARITHMETIC and len(own) == 1:
+        factor, shift = _factor_and_shift(node, known.index(own[0]))
+        return (None if factor is None else own[0] * factor), shift
+    if kind == "ReduceSum":
+        return own[0] * _summed(node), 0
+    return (max(own) if _leaves_range(node, known) else None), 0
+
+
+def _summed(node: Any) -> int:
+    """How many numbers of a pixel are added to one; at least 1."""
+    shape, axes = node.input_value(0).get_partial_shape(), graphs.constant(node.input_value(1))
+    lengths = [shape[int(axis)] for axis in np.atleast_1d(axes if axes is not None else [])]
+    return int(np.prod([length.get_length() for length in lengths if length.is_static] or [1]))
 
 
 def _leaves_range(node: Any, known: Sequence[float | None]) -> bool:

@@ -17,6 +17,7 @@ import numpy as np
 import openvino as ov
 
 from ...errors import ModelError
+from ..hardware import FLOAT32
 from ..network import ONE
 from . import exporting, frontends, intensities, saved_model
 from .ends import LOGARITHM
@@ -233,6 +234,9 @@ def of_function(function: Any) -> Run:
     def run(images: np.ndarray) -> list[np.ndarray]:
         import tensorflow as tf
 
+        from ..tensorflow import compute_in
+
+        compute_in(FLOAT32)  # a network that ran before may have left another one
         try:
             given = tf.nest.flatten(function(tf.convert_to_tensor(images), training=False))
         except tf.errors.UnimplementedError as exc:
