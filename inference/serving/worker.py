@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from serving import contract, environment, privileges, upstream
+from serving import contract, environment, upstream
 
 MODEL_PATH = "--model-path"
 
@@ -31,6 +31,8 @@ def main(arguments: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
 
 
 def _give_up_rights(model_dir: Path) -> None:
+    from serving import privileges  # whose import would delay each server of one model
+
     if not privileges.keeps_capability():
         return
     path = privileges.unreadable(model_dir)

@@ -1,6 +1,6 @@
 """What the first and the last operations of a graph tell, in ways that other makers write them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import openvino as ov
@@ -237,6 +237,26 @@ def test_what_was_scaled_is_scaled_back(last, plain, caplog):
     given = served(graph_of(last)).network.run(image)
     np.testing.assert_allclose(given, expected, atol=1 / 255)
     assert "which are taken for" in caplog.text
+
+
+@dataclass(frozen=True)
+class Shades(Description):
+    """Gives a number for each class, in their order."""
+
+    step: float
+
+    def run(self, images):
+        numbers = np.arange(images.shape[2], dtype=np.float32) * np.float32(self.step)
+        return numbers.reshape(1, 1, -1, 1)
+
+
+@pytest.mark.parametrize(("classes", "step"), [(5, 63), (10, 28), (18, 15), (50, 1 / 49)])
+def test_scaled_indices_are_whole_again(classes, step):
+    known = vars(Description("model", 1, None, None, 1, None, Geometry(1), Ends()))
+    found = meaning.Meaning(labels=classes, bounds=(0, step * (classes - 1)))
+    network = found.around(Shades(**known, step=step), known)
+    given = network.run(np.zeros((1, 1, classes, 1), np.float32))
+    np.testing.assert_array_equal(given[0, 0], np.eye(classes))
 
 
 def divided(by):

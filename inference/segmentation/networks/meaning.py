@@ -11,7 +11,7 @@ from ..preprocessing import NOTHING, Preprocessing, ScaleLinear
 from ..spec import ModelSpec
 from . import trained
 from .activations import FUNCTIONS, LINEAR, SIGMOID, SOFTMAX
-from .network import ONE, UNTOLD, Description, Network
+from .network import ONE, UNTOLD, Around, Description, Network
 
 logger = logging.getLogger(__name__)
 
@@ -58,69 +58,52 @@ class Meaning:
             known: what is known of the network, by the names of ``Description``.
         """
         if self.bounds is not None:
-            most = float((self.labels or 2) - 1)
-            network = Unscaled(**known, scaled=network, bounds=self.bounds, most=most)
+            last = None if self.labels is None else self.labels - 1
+            network = Unscaled(**known, network=network, bounds=self.bounds, last=last)
         if self.labels is not None:
-            return OneOfClasses(**(known | {"classes": self.labels}), indices=network)
+            return OneOfClasses(**(known | {"classes": self.labels}), network=network)
         if self.activation is not None:
-            return Activated(**known, logits=network, activation=self.activation)
+            return Activated(**known, network=network, activation=self.activation)
         return network
 
 
 @dataclass(frozen=True)
-class Activated(Description):
-    """A network whose logits become probabilities; see ``network.Network``.
+class Activated(Around):
+    """A network whose logits become probabilities.
 
     Attributes:
-        logits: the network.
         activation: "sigmoid" or "softmax".
     """
 
-    logits: Network
     activation: str
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0–1."""
-        return FUNCTIONS[self.activation](self.logits.run(images))
-
-    def rest(self) -> None:
-        """Give back the memory that runs took; the next one takes it again."""
-        self.logits.rest()
+        return FUNCTIONS[self.activation](self.network.run(images))
 
 
 @dataclass(frozen=True)
-class Unscaled(Description):
-    """A network whose probabilities, or indices of classes, were scaled; see ``network.Network``.
+class Unscaled(Around):
+    """A network whose probabilities, or indices of classes, were scaled.
 
     Attributes:
-        scaled: the network.
-        bounds: what it gives in place of 0 and of ``most``.
-        most: 1 for probabilities; the last index of a class.
+        bounds: what it gives in place of 0 and of 1, or of the last index.
+        last: that index; None: it gives probabilities.
     """
 
-    scaled: Network
     bounds: tuple[float, float]
-    most: float
+    last: int | None
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0–1, or indices from 0."""
         low, high = self.bounds
-        return (self.scaled.run(images) - np.float32(low)) * np.float32(self.most / (high - low))
-
-    def rest(self) -> None:
-        """Give back the memory that runs took; the next one takes it again."""
-        self.scaled.rest()
+        values = (self.network.run(images) - np.float32(low)) / np.float32(high - low)
+        return values if self.last is None else np.rint(values * np.float32(self.last))
 
 
 @dataclass(frozen=True)
-class OneOfClasses(Description):
-    """A network whose indices of classes become probabilities, 0 and 1; see ``network.Network``.
-
-    Attributes:
-        indices: the network.
-    """
-
-    indices: Network
+class OneOfClasses(Around):
+    """A network whose indices of classes become probabilities, 0 and 1."""
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0 or 1.
@@ -128,7 +111,7 @@ class OneOfClasses(Description):
         Raises:
             ModelError: the network gives other numbers than 0…K-1.
         """
-        values = self.indices.run(images)  # (N, h, w, 1)
+        values = self.network.run(images)  # (N, h, w, 1)
         found = values == np.arange(self.classes, dtype=np.float32)
         if not found.any(axis=-1).all():
             raise ModelError(
@@ -136,10 +119,6 @@ class OneOfClasses(Description):
                 f'{self.classes - 1}, as many as "classes" in model.json has; name all of them'
             )
         return found.astype(np.float32)
-
-    def rest(self) -> None:
-        """Give back the memory that runs took; the next one takes it again."""
-        self.indices.rest()
 
 
 def of(described: Description, spec: ModelSpec) -> Meaning:

@@ -127,6 +127,21 @@ class Network(Protocol):
 
 
 @dataclass(frozen=True)
+class Around(Description):
+    """A network that makes something of what another one gives; see ``Network``.
+
+    Attributes:
+        network: the other one.
+    """
+
+    network: Network
+
+    def rest(self) -> None:
+        """Give back the memory that runs took; the next one takes it again."""
+        self.network.rest()
+
+
+@dataclass(frozen=True)
 class Source(Description):
     """What an artifact holds, before an engine has made a network of it.
 

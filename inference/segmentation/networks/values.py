@@ -1,15 +1,14 @@
 """Whether the values that a network gives are probabilities: tried once, and seen at each image."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from ..errors import ModelError
 from . import probe
-from .activations import SIGMOID, SOFTMAX, may_be_probabilities, probabilities, remedy
+from .activations import SIGMOID, SOFTMAX, probabilities
 from .meaning import Meaning
-from .network import Description, Ends, Network, try_out
+from .network import Around, Ends, Network, try_out
 
 REPEATS = 12  # a flip by chance is the same in one of 2,048
 BY_CHANCE = 0.01  # what answers to one picture may differ by, on a GPU in 16 bits
@@ -32,12 +31,7 @@ def check(network: Network, ends: Ends, meaning: Meaning) -> None:
         return
     picture = meaning.preprocessing.of_intensities(next(probe.pictures_for(network)))
     values = try_out(network, picture, "a picture of cells")
-    low, high = float(values.min()), float(values.max())
-    if not may_be_probabilities(low, high):
-        raise ModelError(
-            f"{network.name} gives values from {low:.3g} to {high:.3g} for a picture of cells; "
-            f"probabilities are 0–1; {remedy(low, high)}"
-        )
+    values = probabilities(values, f"{network.name}, for a picture of cells,")
     if network.classes > 1 and not meaning.classes_are_told:
         sums = values.sum(axis=-1)
         if not np.allclose(sums, 1, atol=SUM):
@@ -73,7 +67,7 @@ def watched(network: Network, known: dict[str, Any], meaning: Meaning) -> Networ
     """
     if _is_told(known["ends"], meaning):
         return network
-    return Watched(**(known | {"classes": network.classes}), numbers=network)
+    return Watched(**(known | {"classes": network.classes}), network=network)
 
 
 def _is_told(ends: Ends, meaning: Meaning) -> bool:
@@ -81,15 +75,8 @@ def _is_told(ends: Ends, meaning: Meaning) -> bool:
     return bool(meaning.activation or meaning.labels or ends.activation in (SIGMOID, SOFTMAX))
 
 
-@dataclass(frozen=True)
-class Watched(Description):
-    """A network whose layers do not say that it gives probabilities; see ``network.Network``.
-
-    Attributes:
-        numbers: the network.
-    """
-
-    numbers: Network
+class Watched(Around):
+    """A network whose layers do not say that it gives probabilities."""
 
     def run(self, images: np.ndarray) -> np.ndarray:
         """float32 (N, h, w, C) -> float32 (N, h, w, K) probabilities, 0–1.
@@ -97,8 +84,4 @@ class Watched(Description):
         Raises:
             ModelError: the network gives other numbers for these images.
         """
-        return probabilities(self.numbers.run(images), self.name)
-
-    def rest(self) -> None:
-        """Give back the memory that runs took; the next one takes it again."""
-        self.numbers.rest()
+        return probabilities(self.network.run(images), self.name)

@@ -57,7 +57,7 @@ def activation(output: Any) -> str:
 
 def _scaled_activation(output: Any) -> str:
     """What an output went through, whose probabilities were scaled afterwards."""
-    value = _way_back(output.get_node().input_value(0), graphs.LIMITS)[-1]
+    value = _way_to(output)[-1]
     kind, limits = value.get_node().get_type_name(), _limits(output)
     if kind not in (*ACTIVATIONS, TANH) or limits is None:
         return ""
@@ -84,7 +84,7 @@ def bounds(output: Any) -> tuple[float, float] | None:
 
 def _of_classes(output: Any) -> np.ndarray:
     """What an output gives for each index of a class, in their order; none where it is not told."""
-    *passed, last = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    *passed, last = _way_to(output)
     values = np.arange(_classes_of(last.get_node()), dtype=float)
     for value in reversed(passed):
         values = _applied(value.get_node(), values)
@@ -96,7 +96,7 @@ def _limits(output: Any) -> tuple[float, float] | None:
     whatever limits it afterwards; None: it is not told, or is no usual range: from 0, from -x to x,
     or within 0–1 or 0–255.
     """
-    way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    way = _way_to(output)
     kinds = [value.get_element_type() for value in way]
     if ov.Type.boolean in kinds:
         way = way[: kinds.index(ov.Type.boolean) + 1]
@@ -191,7 +191,7 @@ def labels(output: Any) -> int | None:
     """How many classes an output holds the indices of; 0 where that is not told; None: it holds
     other numbers.
     """
-    way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    way = _way_to(output)
     passed = [value.get_element_type() for value in way]
     kind = way[-1].get_node().get_type_name()
     if kind == "TopK" and ov.Type.boolean not in passed:
@@ -215,7 +215,7 @@ def _count_of(values: np.ndarray, classes: int) -> int:
 
 def is_rounded(output: Any) -> bool:
     """Whether an output holds whole numbers that were rounded at its end."""
-    way = _way_back(output.get_node().input_value(0), graphs.LIMITS)
+    way = _way_to(output)
     kinds = {value.get_node().get_type_name() for value in way}
     return output.get_element_type().is_integral() or bool(kinds & {"Round", "Floor", "Ceiling"})
 
@@ -240,6 +240,11 @@ def _last(value: Any) -> tuple[Any, bool]:
     *passed, last = _way_back(value)
     kinds = {value.get_node().get_type_name() for value in passed}
     return last, bool(kinds & graphs.ARITHMETIC)
+
+
+def _way_to(output: Any) -> list[Any]:
+    """As ``_way_back`` of an output, whatever limits its values on the way."""
+    return _way_back(output.get_node().input_value(0), graphs.LIMITS)
 
 
 def _way_back(value: Any, also: Collection[str] = ()) -> list[Any]:
