@@ -207,21 +207,6 @@ def test_code_in_a_folder_of_the_archive_is_not_passed_over(tmp_path):
         artifacts.find(tmp_path)
 
 
-@pytest.mark.filterwarnings("ignore:Statistics for quantized inputs")
-def test_quantized_inputs_are_refused(tmp_path):
-    image = keras.Input((32, 48, 1), batch_size=1)
-    converter = tf.lite.TFLiteConverter.from_keras_model(
-        keras.Model(image, keras.layers.Conv2D(1, 1, activation="sigmoid")(image))
-    )
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    samples = np.random.default_rng(0).random((4, 1, 32, 48, 1), np.float32)
-    converter.representative_dataset = lambda: ([sample] for sample in samples)
-    converter.inference_input_type = converter.inference_output_type = tf.int8
-    (tmp_path / "model.tflite").write_bytes(converter.convert())
-    with pytest.raises(ModelError, match=r"quantized, as int8; .*convert it with float32 inputs"):
-        artifacts.load(tmp_path)
-
-
 @pytest.mark.parametrize(
     "files",
     [

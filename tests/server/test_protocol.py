@@ -100,19 +100,41 @@ def test_why_a_model_was_not_loaded(start, model_dir, tmp_path, query):
 
 @pytest.fixture(scope="module")
 def many_models(entrypoint):
-    with serve(None, entrypoint=entrypoint, SAGEMAKER_MULTI_MODEL="true") as server:
+    settings = {"SAGEMAKER_MULTI_MODEL": "true", "UNET_DRAIN_SECONDS": "2"}
+    with serve(None, entrypoint=entrypoint, **settings) as server:
         yield server
+
+
+def under_way(server, path, command):
+    """Requests of which a worker has one, and Java has the others."""
+    waiting = [Upload(server, command, path) for _ in range(6)]
+    before = asleep(server)
+    for upload in waiting:
+        upload.finish()
+    until(lambda: asleep(server) > before)
+    for _ in range(8 * (os.cpu_count() or 1)):  # each of Java's threads has read what came before
+        assert server.ping() == 200
+    return waiting
+
+
+def asleep(server):
+    return len(list(server.tmp.glob("unet-*/asleep-*")))
+
+
+def test_a_model_is_unloaded_when_those_who_wait_are_answered(many_models, model_dir):
+    path = "/models/busy"
+    assert many_models.load("busy", model_dir).status_code == 200
+    waiting = under_way(many_models, f"{path}/invoke", b"sleep 0.2")
+    gone = requests.delete(many_models.url + path, timeout=PATIENCE)
+    assert gone.status_code == 200
+    assert [upload.status() for upload in waiting] == [200] * 6
+    assert many_models.invoke(b"hello", f"{path}/invoke", headers=TEXT).status_code == 404
 
 
 def test_who_waits_for_a_model_that_is_unloaded_is_answered(many_models, model_dir):
     path = "/models/slow/invoke"
     assert many_models.load("slow", model_dir).status_code == 200
-    waiting = [Upload(many_models, b"sleep 1000", path) for _ in range(6)]
-    for upload in waiting:
-        upload.finish()
-    until(lambda: list(many_models.tmp.glob("unet-*/asleep-*")))
-    for _ in range(8 * (os.cpu_count() or 1)):  # each of Java's threads has read what came before
-        assert many_models.ping() == 200
+    waiting = under_way(many_models, path, b"sleep 1000")
     gone = requests.delete(f"{many_models.url}/models/slow", timeout=PATIENCE)
     assert gone.status_code == 200
     remedies = {

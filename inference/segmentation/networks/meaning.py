@@ -208,7 +208,8 @@ def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) 
     if largest == UNTOLD:
         return trained.Unsettled(reason=trained.refusal_of_large(described))
     if largest == ONE:
-        assumed.extend([] if described.ends.any_scale else [NOT_SAID])
+        said = described.ends.any_scale or described.ends.quantized
+        assumed.extend([] if said else [NOT_SAID])
         return NOTHING
     assumed.append(
         f"takes intensities of 0–{largest}, as its first layer tells, and is given these; "

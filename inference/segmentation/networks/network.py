@@ -15,14 +15,18 @@ UNTOLD = 0  # it is more than 8 bits hold
 
 @dataclass(frozen=True)
 class Seen:
-    """Images that a network was trained on, as its first batch normalisation remembers them.
+    """Images that a network was trained on, as its first batch normalisation remembers them, or as
+    the quantization of its input tells.
 
     Attributes:
         mean, deviation: of their numbers, as the network took them.
+        quantized: whether its input is quantized for these; the range is then the mean and twice
+            the deviation on either side.
     """
 
     mean: float
     deviation: float
+    quantized: bool = False
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,7 @@ class Ends:
         bounds: what it gives for probabilities of 0 and 1, or for the first and the last class;
             None: these themselves, or it is not told.
         any_scale: whether it gives the same for intensities of 0–255 as for those of 0–1.
+        quantized: whether its input is quantized for intensities of 0 to ``largest``.
     """
 
     largest: int = ONE
@@ -50,6 +55,7 @@ class Ends:
     seen: Seen | None = None
     bounds: tuple[float, float] | None = None
     any_scale: bool = False
+    quantized: bool = False
 
 
 @dataclass(frozen=True)

@@ -65,12 +65,22 @@ def refusal(described: Description) -> str:
     lines = " or ".join(
         f'"preprocessing": {json.dumps(steps)}' for steps in suggestions(seen, described.channels)
     )
+    usual = f"{_usual(largest)} if it was 0–{largest} all the same"
+    if seen.quantized:
+        low, high = (seen.mean + sign * 2 * seen.deviation for sign in (-1, 1))
+        how = f"its input is quantized for numbers from {low:.2g} to {high:.2g}"
+    else:
+        how = (
+            f"its first batch normalisation remembers images whose mean is about {seen.mean:.2g} "
+            f"and whose deviation is about {seen.deviation:.2g}"
+        )
+        usual += (
+            ": layers that were taken from another network and frozen remember the images of that "
+            "one"
+        )
     return (
-        f"{described.name} was not trained on intensities of 0–{largest}: its first batch "
-        f"normalisation remembers images whose mean is about {seen.mean:.2g} and whose deviation "
-        f"is about {seen.deviation:.2g}; say in model.json what it was trained on, such as {lines}"
-        f"; or {_usual(largest)} if it was 0–{largest} all the same: layers that were taken from "
-        "another network and frozen remember the images of that one"
+        f"{described.name} was not trained on intensities of 0–{largest}: {how}; say in "
+        f"model.json what it was trained on, such as {lines}; or {usual}"
     )
 
 

@@ -30,7 +30,7 @@ def between_cells(label: np.ndarray, height: float = 6, sigma: float = 5) -> np.
     return (1 + bonus * (label == 0)).astype(np.float32)
 
 
-def on_midlines(label: np.ndarray, height: float = 8, sigma: float = 1.5) -> np.ndarray:
+def on_midlines(label: np.ndarray, height: float = 20, sigma: float = 1) -> np.ndarray:
     """Weights that keep borders whole, however thick: high on their middle lines.
 
     w = 1 + height * exp(-d² / 2 sigma²) on background, with the distance to its skeleton. A border

@@ -43,6 +43,11 @@ final class Drain implements Runnable {
         listeners.add(listener);
     }
 
+    /** For the answers to requests that had begun to arrive. */
+    Duration limit() {
+        return limit;
+    }
+
     boolean hasBegun() {
         return begun;
     }

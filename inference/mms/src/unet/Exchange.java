@@ -34,6 +34,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
 
     private ChannelHandlerContext context;
     private Sending sending;
+    private HandOver handOver;
     private PendingRequest pending; // null: there is none
     private HttpRequest arriving; // its head, while its body comes and is wanted
     private Body body;
@@ -53,6 +54,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     public void handlerAdded(ChannelHandlerContext ctx) {
         context = ctx;
         sending = new Sending(ctx, shared.answers, shared.limits);
+        handOver = new HandOver(shared, ctx.executor(), this::handToMms);
         body = noBody();
     }
 
@@ -130,13 +132,15 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         } else {
             FullHttpRequest request =
                     Rewriting.whole(head, body.complete(), pending, shared.models);
-            shared.changes.begin(pending);
             arriving = null;
-            handedOn = true;
-            shared.unloaded.look();
-            context.fireChannelRead(request);
-            id = shared.waiting.idOf(context.channel());
+            handOver.begin(pending, request);
         }
+    }
+
+    private void handToMms(FullHttpRequest request) {
+        handedOn = true;
+        context.fireChannelRead(request);
+        id = shared.waiting.idOf(context.channel());
     }
 
     // --- a request is refused
@@ -214,6 +218,7 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
         // first of all: a client that has the answer may send the next body at once
         body.release();
         body = noBody();
+        handOver.end();
         handedOn = false;
         shared.changes.end(pending, response.status());
         FullHttpResponse known = shared.waiting.explain(id, response);
@@ -257,18 +262,21 @@ final class Exchange extends ChannelDuplexHandler implements Drain.Client {
     public void channelInactive(ChannelHandlerContext ctx) {
         if (handedOn) {
             body.leaveToMms();
-            dropRequest();
-            handedOn = false;
         } else {
             body.release();
         }
+        if (handOver.hasBegun()) {
+            dropRequest();
+        }
+        handOver.end();
+        handedOn = false;
         arriving = null;
         sending.stop();
         shared.drain.setIdle(this);
         ctx.fireChannelInactive();
     }
 
-    /** Nobody waits for what MMS was handed. */
+    /** Nobody waits for what MMS was handed, or would have been. */
     private void dropRequest() {
         shared.changes.leave(pending);
         if (id != null && pending.route() == Route.INVOKE && shared.waiting.leave(id)) {

@@ -92,10 +92,24 @@ final class PendingRequest {
         return modelName;
     }
 
+    /** The model that it wants unloaded; empty where it wants something else. */
+    Optional<String> unloadedModel() {
+        return delete && route == Route.MODEL ? Optional.of(nameInPath()) : Optional.empty();
+    }
+
     /** The model that it wants loaded or unloaded; empty where it wants something else. */
     Optional<String> changedModel() {
-        boolean unloads = delete && route == Route.MODEL;
-        return unloads ? Optional.of(target.segments().get(1)) : modelName;
+        return unloadedModel().or(() -> modelName);
+    }
+
+    /** The model whose answer it wants, where the path names one; empty: it does not. */
+    Optional<String> usedModel() {
+        boolean names = route == Route.INVOKE && target.segments().size() > 1;
+        return names ? Optional.of(nameInPath()) : Optional.empty();
+    }
+
+    private String nameInPath() {
+        return target.segments().get(1);
     }
 
     /** As the log names it. */

@@ -77,6 +77,7 @@ public final class Server extends ModelServer {
                         new Progress(folder(Contract.PROGRESS_VARIABLE)),
                         new Unloaded(Waiting.queuesOfMms()),
                         new ModelChanges(ModelChanges::isSettledInMms),
+                        new Uses(),
                         new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         WorkerConnections.watch(this, shared);
     }

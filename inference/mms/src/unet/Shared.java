@@ -17,6 +17,7 @@ final class Shared {
     final Progress progress;
     final Unloaded unloaded;
     final ModelChanges changes;
+    final Uses uses;
     final AccessLog log;
 
     Shared(
@@ -34,6 +35,7 @@ final class Shared {
             Progress progress,
             Unloaded unloaded,
             ModelChanges changes,
+            Uses uses,
             AccessLog log) {
         this.drain = drain;
         this.limits = limits;
@@ -49,6 +51,7 @@ final class Shared {
         this.progress = progress;
         this.unloaded = unloaded;
         this.changes = changes;
+        this.uses = uses;
         this.log = log;
     }
 }

@@ -99,6 +99,7 @@ final class TestServer {
                             progress,
                             new Unloaded(List::of),
                             changes,
+                            new Uses(),
                             new AccessLog(LoggerFactory.getLogger(Contract.ACCESS_LOGGER)));
         }
         return shared;

@@ -24,6 +24,7 @@ from . import (
     geometry,
     graphs,
     normalisation,
+    quantized,
     readers,
     sources,
     trained_on,
@@ -141,8 +142,8 @@ def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list
 
 
 def _ends(plain: ov.Model, reading: readers.Reading) -> Ends:
-    found = ends.of_graph(plain)
-    if found.largest == UNTOLD:
+    found = quantized.told(plain, ends.of_graph(plain), reading.asymmetric)
+    if found.largest == UNTOLD or found.seen or found.quantized:
         return found
     first = normalisation.first(plain, reading.vectors)
     respond = normalisation.respond(plain, first) if first else None
@@ -162,7 +163,7 @@ def _with_scale(
 ) -> Description:
     """With ``any_scale``, where nothing tells the scale of images, and it does not matter."""
     known = described.ends
-    if known.largest != ONE or known.seen:
+    if known.largest != ONE or known.seen or known.quantized:
         return described
     free = any_scale.takes(plain, picture, exact, comparing.at_any_scale(known))
     return replace(described, ends=replace(known, any_scale=free))

@@ -16,11 +16,11 @@ from openvino.passes import ConstantFolding, Manager
 
 CPU = "CPU"
 TO_CHANNELS_FIRST, TO_CHANNELS_LAST = (0, 3, 1, 2), (0, 2, 3, 1)  # orders of four axes
-# they move numbers and leave them as they are
+# they move numbers and leave them as they are, but for rounding
 MOVES = frozenset(
-    """BatchToSpace Broadcast Convert DepthToSpace Gather Interpolate Pad Reshape Reverse Round
-    Slice SpaceToBatch SpaceToDepth Split Squeeze StridedSlice Tile Transpose Unsqueeze
-    VariadicSplit""".split()
+    """BatchToSpace Broadcast Convert DepthToSpace FakeQuantize Gather Interpolate Pad Reshape
+    Reverse Round Slice SpaceToBatch SpaceToDepth Split Squeeze StridedSlice Tile Transpose
+    Unsqueeze VariadicSplit""".split()
 )
 ARITHMETIC = {"Add", "Subtract", "Multiply", "Divide"}
 LIMITS = {"Clamp", "Maximum", "Minimum", "Relu"}

@@ -33,6 +33,7 @@ def ends(told: dict[str, Any]) -> Ends:
         told["seen"] and _seen(told["seen"]),
         told["bounds"] and _bounds(told["bounds"]),
         told["any_scale"],
+        told["quantized"],
     )
     if found.largest not in (UNTOLD, ONE, EIGHT_BITS, SIXTEEN_BITS):
         raise ValueError(f"its largest intensity is {found.largest}")
@@ -40,8 +41,8 @@ def ends(told: dict[str, Any]) -> Ends:
         raise ValueError(f"its activation is {found.activation}")
     if found.labels is not None and not (isinstance(found.labels, int) and found.labels >= 0):
         raise ValueError(f"its labels are {found.labels}")
-    if type(found.any_scale) is not bool:
-        raise ValueError(f"any scale is {found.any_scale}")
+    if type(found.any_scale) is not bool or type(found.quantized) is not bool:
+        raise ValueError(f"any scale is {found.any_scale}, quantized {found.quantized}")
     return found
 
 
@@ -56,7 +57,10 @@ def _seen(told: dict[str, Any]) -> Seen:
     mean, deviation = float(told["mean"]), float(told["deviation"])
     if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
         raise ValueError(f"what it has seen is {told}")
-    return Seen(mean, deviation)
+    quantized = told["quantized"]
+    if type(quantized) is not bool:
+        raise ValueError(f"what it has seen is {told}")
+    return Seen(mean, deviation, quantized)
 
 
 def form(told: dict[str, Any]) -> Form:

@@ -45,6 +45,8 @@ class Reading:
         vectors: its weights that have one axis, as far as they can be told.
         doubtful: what OpenVINO may have read wrongly, so that it must be compared; or empty.
         graph_alone: whether nothing but its graph can be served: what made it only checks that.
+        asymmetric: whether what its 8 bits are a range of is no more than what occurred, as
+            TensorFlow Lite has it; that of others may be as far below 0 as above.
     """
 
     graph: ov.Model | None
@@ -57,6 +59,7 @@ class Reading:
     vectors: tuple[Vector, ...] = ()
     doubtful: str = ""
     graph_alone: bool = False
+    asymmetric: bool = False
 
 
 def read(path: Path, folder: Path) -> Reading:
@@ -80,16 +83,17 @@ def read(path: Path, folder: Path) -> Reading:
 
         return keras_model(keras_files.load(path), folder)
     graph = frontends.read(path)
-    if suffix == ".tflite":
+    lite = suffix == ".tflite"
+    if lite:
         from . import lite_files
 
-        run, names = lite_files.of_file(path)
-        graph = in_order(graph, names)
+        run, graph = lite_files.of_file(path, graph)
     else:
         from . import onnx_files
 
         run = onnx_files.of_file(path)
-    return Reading(graph, "", run, "", *graph_ports(graph), graph_alone=True)
+    ports = graph_ports(graph)
+    return Reading(graph, "", run, "", *ports, graph_alone=True, asymmetric=lite)
 
 
 def _check_content(path: Path) -> None:

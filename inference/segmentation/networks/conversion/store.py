@@ -31,7 +31,7 @@ from .convert import Conversion
 XML, JSON = "graph.xml", "graph.json"
 INT8, INT8_JSON = "int8.xml", "int8.json"
 SUFFIX = ".graph"  # of the folder beside an artifact
-FORMAT = 11  # of these files, and of what the converter does: a change makes old ones unfit
+FORMAT = 12  # of these files, and of what the converter does: a change makes old ones unfit
 # of the last two, one is there
 CONVERTERS = ("openvino", "onnxruntime", "keras", "tf-keras", "tensorflow-cpu", "tensorflow")
 MAX_JSON = 100_000  # bytes
