@@ -66,6 +66,8 @@ LAST = {
     "softmax": (softmaxed, "softmax"),
     "one class of softmax": (lambda x: part(softmaxed(x), 1, 2), ""),
     "a blurred mask": (lambda x: blurred(ops.sigmoid(convolved(x, 1)).output(0)), ""),
+    "a sharpened mask": (lambda x: convolved(ops.sigmoid(convolved(x, 1)).output(0), 1, 3), ""),
+    "a hidden layer": (lambda x: convolved(ops.sigmoid(convolved(x, 4)).output(0), 1), "linear"),
     "classes that are put together": (lambda x: blurred(softmaxed(x)), ""),
     "hidden probabilities": (
         lambda x: convolved(ops.sigmoid(convolved(x, 8)).output(0), 1),

@@ -175,12 +175,24 @@ def _is_linear(value: Any) -> bool:
 
 
 def _mixes_probabilities(node: Any) -> bool:
-    """Whether a layer takes probabilities and has no weight below 0, as where a mask is blurred or
-    classes are put together: it may well give probabilities, too, and its values tell.
+    """Whether a layer takes probabilities, and has no weight below 0 or gives as many numbers as it
+    takes, as where a mask is blurred or sharpened, or classes are put together: it may well give
+    probabilities, too, and its values tell.
     """
     weights = graphs.constant(node.input_value(1))
     taken = _last(node.input_value(0))[0].get_node().get_type_name()
-    return taken in ACTIVATIONS and weights is not None and bool(weights.min() >= 0)
+    if taken not in ACTIVATIONS or weights is None:
+        return False
+    channels = _channels(node.input_value(0))
+    keeps = channels is not None and channels == _channels(node.output(0))
+    return keeps or bool(weights.min() >= 0)
+
+
+def _channels(value: Any) -> int | None:
+    """Of what a convolution takes or gives, (N, C, H, W); None where that is not told."""
+    shape = value.get_partial_shape()
+    told = shape.rank.is_static and len(shape) > 1 and shape[1].is_static
+    return shape[1].get_length() if told else None
 
 
 def _is_bounded(value: Any) -> bool:
