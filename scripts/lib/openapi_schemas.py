@@ -22,7 +22,8 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "augment": {
         "type": "integer",
         "enum": [int(number) for number in options.AUGMENTS],
-        "description": "8: the median over flips and turns; of more than two classes, the mean.",
+        "description": "8: the upper median over flips and turns; of two classes the median, "
+        "of more the mean.",
     },
     "channel": {
         "type": "integer",

@@ -83,7 +83,8 @@ class Training:
     default="between-cells",
     show_default=True,
     type=click.Choice(list(WEIGHTS)),
-    help="what of the background counts more: thin borders, or the middle line of every border",
+    help="what of the background counts more: thin borders, or the middle line of every border, or "
+    "that in a narrower and higher ridge",
 )
 @click.option(
     "--threshold",

@@ -16,7 +16,7 @@ from models.lib import augmentation, scores, synthetic
 from models.lib.augmentation import Augmenter, Section, entropy
 from models.lib.crops import Crops, Plan
 from models.lib.sections import positions, turned
-from models.lib.weights import WEIGHTS, between_cells, on_midlines
+from models.lib.weights import WEIGHTS, between_cells
 from segmentation.answers import Mask
 from segmentation.images import from_array
 from segmentation.running.predict import predict
@@ -122,11 +122,12 @@ def test_weights_are_highest_between_cells():
     assert (weights[label == 255] == 1).all()
 
 
-def test_weights_are_highest_on_the_middle_lines_of_borders():
+@pytest.mark.parametrize(("weigh", "highest"), [("midlines", 9), ("thin-midlines", 21)])
+def test_weights_are_highest_on_the_middle_lines_of_borders(weigh, highest):
     label = np.full((64, 64), 255, np.uint8)
     label[:, 20:29] = 0
-    weights = on_midlines(label)
-    assert weights[32, 24] == pytest.approx(9)
+    weights = WEIGHTS[weigh](label)
+    assert weights[32, 24] == pytest.approx(highest)
     assert (np.diff(weights[32, 20:25]) > 0).all()
     assert (weights[label == 255] == 1).all()
 

@@ -1,9 +1,10 @@
 """What a network says of the flips and quarter turns of images, which it need not treat alike.
 
-Of one class, or of two, the median counts: a pixel is of the class where most of the turns say so,
-whatever the threshold is. A mean lies nearer to 0.5 than most of what it is made of, so that at a
-threshold far from 0.5 a single turn can open a gap that the others do not see: docs/decisions.md
-has what that costs. Of more classes the medians would not add up to 1; there the mean counts.
+Of one class the upper median counts: a pixel is of the class where at least half of the turns say
+so, whatever the threshold is. A mean lies nearer to 0.5 than most of what it is made of, so that at
+a threshold far from 0.5 a single turn can open a gap that the others do not see: docs/decisions.md
+has what that costs. Of two classes the median counts, as then both add up to 1, and of more, where
+no medians do, the mean.
 """
 
 from collections.abc import Callable
@@ -26,7 +27,8 @@ def augmented(network: Network, images: np.ndarray, augment: int) -> np.ndarray:
             left where a fixed size that is not square forbids the turns.
 
     Returns:
-        float32 (N, h, w, K) probabilities: of each pixel the median, or of K > 2 classes the mean.
+        float32 (N, h, w, K) probabilities: of each pixel the upper median, of two classes the
+        median, and of K > 2 classes the mean.
     """
     if augment == 1:
         return network.run(images)
@@ -44,6 +46,10 @@ def augmented(network: Network, images: np.ndarray, augment: int) -> np.ndarray:
     every = np.empty((len(symmetries), *shape), np.float32)
     for kept, probabilities in zip(every, turned, strict=True):
         kept[...] = probabilities
+    if network.classes == 1:
+        upper = len(symmetries) // 2
+        every.partition(upper, axis=0)
+        return every[upper].copy()  # the others are freed
     return np.median(every, axis=0, overwrite_input=True)
 
 

@@ -35,8 +35,8 @@ def predict(
         segmenter: the network, and how to run it.
         images: with as many channels as the network takes, their axes settled.
         answer: what to make of the probabilities of each tile.
-        augment: 8 for the median over the flips and quarter turns of each tile (of more than two
-            classes, the mean); 1 for the tile as it is.
+        augment: 8 for the upper median over the flips and quarter turns of each tile (of two
+            classes the median, of more the mean); 1 for the tile as it is.
         progress: is called with (tiles done, tiles in all) before the first batch and after each.
             Lines of the log tell of requests that take long.
         deadline: when it is given up; None: never.

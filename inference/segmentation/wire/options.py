@@ -37,8 +37,8 @@ class Options:
     Attributes:
         output: the name of an answer; see ``answers.ANSWERS``; None: as the client accepts.
         threshold: of the mask, 0–1; None for the server's or the model's own.
-        augment: 8 for the median probabilities of the flips and quarter turns (of more than two
-            classes, the mean); 1 for those of the image as it is.
+        augment: 8 for the upper median of the probabilities of the flips and quarter turns (of two
+            classes the median, of more the mean); 1 for those of the image as it is.
         channels: which of the channels of the image to take, from 0; None: as they are.
         range: which stored values are intensities 0 and 1; None: as the model's spec or the file
             tells.
