@@ -1,5 +1,7 @@
 """TensorFlow Lite whose inputs and outputs are whole numbers that stand for others."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import openvino as ov
@@ -11,7 +13,9 @@ from segmentation import artifacts
 from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import kept, load, readers
-from segmentation.networks.conversion.quantized import give_numbers, take_numbers
+from segmentation.networks.conversion.quantized import give_numbers, take_numbers, told
+from segmentation.networks.network import Ends
+from segmentation.networks.trained import refusal_of_large
 from segmentation.running.segmenter import load as segmenter_of
 from support import tiny_models
 
@@ -87,7 +91,10 @@ def test_the_range_of_the_input_tells_what_white_is(white, largest, tmp_path):
 def test_twelve_bits_are_not_told_from_others(tmp_path):
     path = tmp_path / "model.tflite"
     quantized(tiny_models.identity(SIZE[1:3]), pictures(0, 4095), tf.uint8, path)
-    assert ends_of(path).largest == 0
+    ends = ends_of(path)
+    assert ends.largest == 0
+    described = SimpleNamespace(name="model.tflite", ends=ends)
+    assert "as its input is quantized for such" in refusal_of_large(described)
 
 
 def test_what_was_standardised_is_refused_until_the_spec_says_it(tmp_path):
@@ -96,6 +103,17 @@ def test_what_was_standardised_is_refused_until_the_spec_says_it(tmp_path):
     segmenter = segmenter_of(tmp_path)
     with pytest.raises(ModelError, match=r"quantized for numbers from -1 to 1; .*scale_linear"):
         segmenter.preprocessing.fitted(None)
+
+
+def test_a_range_as_far_below_0_as_above_may_be_a_rule():
+    """As of ONNX that is quantized symmetrically: the images may have had 0–1."""
+    image = ops.parameter([1, 8, 8, 1], ov.Type.f32)
+    ends = [np.float32(-1.008), np.float32(1)]
+    rounded = ops.fake_quantize(image, *ends, *ends, levels=256)
+    graph = ov.Model([ops.result(ops.relu(rounded))], [image])
+    known = Ends()
+    assert told(graph, known, asymmetric=False) == known
+    assert told(graph, known, asymmetric=True).seen.quantized
 
 
 def test_what_is_kept_of_a_conversion_is_read_again():
@@ -107,5 +125,5 @@ def test_an_input_whose_numbers_are_not_told():
     image = ops.parameter([1, 8, 8, 1], ov.Type.i8)
     halved = ops.multiply(ops.convert(image, "f32"), np.float32(0.5))
     graph = ov.Model([ops.result(halved)], [image])
-    assert not take_numbers(graph, image)
+    assert not take_numbers(image)
     assert not give_numbers(graph.output(0))

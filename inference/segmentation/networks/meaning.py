@@ -211,8 +211,9 @@ def _preprocessing(described: Description, spec: ModelSpec, assumed: list[str]) 
         said = described.ends.any_scale or described.ends.quantized
         assumed.extend([] if said else [NOT_SAID])
         return NOTHING
+    how = "the range of its input" if described.ends.quantized else "its first layer"
     assumed.append(
-        f"takes intensities of 0–{largest}, as its first layer tells, and is given these; "
+        f"takes intensities of 0–{largest}, as {how} tells, and is given these; "
         '"preprocessing": [] in model.json would give it 0–1'
     )
     return Preprocessing((ScaleLinear(gain=float(largest)),))

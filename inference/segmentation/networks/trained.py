@@ -90,9 +90,12 @@ def refusal_of_large(described: Description) -> str:
         f'"preprocessing": {json.dumps(_multiplied(white))}'
         for white in (TWELVE_BITS, SIXTEEN_BITS)
     )
+    how = "first layer divides by such or takes such away"
+    if described.ends.quantized:
+        how = "input is quantized for such"
     return (
-        f"{described.name} was trained on larger numbers than 0–{EIGHT_BITS}, as its first layer "
-        "divides by such or takes such away, and does not tell which of them is white; say in "
+        f"{described.name} was trained on larger numbers than 0–{EIGHT_BITS}, as its {how}, and "
+        "does not tell which of them is white; say in "
         f"model.json what it was trained on, such as {twelve} if white was {TWELVE_BITS}, as in "
         f"images of 12 bits, or {sixteen} if it was trained on values as files of 16 bits have them"
     )

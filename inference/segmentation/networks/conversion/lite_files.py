@@ -33,7 +33,7 @@ def of_file(path: Path, graph: ov.Model) -> tuple[Run, ov.Model]:
     taken, given = interpreter.get_input_details(), interpreter.get_output_details()
     graph = in_order(graph, [port["name"] for port in given])
     done = all(
-        quantized.take_numbers(graph, parameter)
+        quantized.take_numbers(parameter)
         for parameter, port in zip(graph.get_parameters(), taken, strict=True)
         if _is_quantized(port)
     ) and all(

@@ -23,8 +23,8 @@ LARGEST = {ONE: 2.0, EIGHT_BITS: 300.0}
 LEAST_OF_SIXTEEN_BITS = 32768.0  # images of 12 bits have less
 
 
-def take_numbers(graph: ov.Model, parameter: Any) -> bool:
-    """Let a graph take the numbers that its input stands for, in place; False: it does not tell."""
+def take_numbers(parameter: Any) -> bool:
+    """Let a graph take the numbers that an input stands for, in place; False: it does not tell."""
     readers = list(_readers(parameter.output(0)))
     if any(node.get_type_name() != KIND for node in readers):
         return False
@@ -80,11 +80,11 @@ def told(graph: ov.Model, known: Ends, asymmetric: bool) -> Ends:
         return known
     low, high = float(least.min()), float(most.max())
     levels = rounding.get_attributes()["levels"]
+    negative = low < -LEAST_NEGATIVE * (high - low)
     symmetric = abs(low + high) < 2 * (high - low) / levels
-    if low < -LEAST_NEGATIVE * (high - low) and not (
-        symmetric and (levels > LEVELS_OF_EIGHT_BITS or not asymmetric)
-    ):
+    by_rule = symmetric and (levels > LEVELS_OF_EIGHT_BITS or not asymmetric)
+    if negative and not by_rule:
         return replace(known, seen=Seen((low + high) / 2, (high - low) / 4, quantized=True))
     fits = (white for white, most in LARGEST.items() if high <= most)
     sixteen = SIXTEEN_BITS if LEAST_OF_SIXTEEN_BITS <= high <= SIXTEEN_BITS + 1 else UNTOLD
-    return replace(known, largest=next(fits, sixteen), quantized=True)
+    return replace(known, largest=next(fits, sixteen), quantized=not negative)
