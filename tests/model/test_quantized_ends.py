@@ -1,5 +1,6 @@
 """TensorFlow Lite whose inputs and outputs are whole numbers that stand for others."""
 
+from dataclasses import asdict
 from types import SimpleNamespace
 
 import keras
@@ -14,7 +15,7 @@ from segmentation.errors import ModelError
 from segmentation.networks import openvino, unet
 from segmentation.networks.conversion import kept, load, readers
 from segmentation.networks.conversion.quantized import give_numbers, take_numbers, told
-from segmentation.networks.network import Ends
+from segmentation.networks.network import Ends, Seen
 from segmentation.networks.trained import refusal_of_large
 from segmentation.running.segmenter import load as segmenter_of
 from support import tiny_models
@@ -108,17 +109,21 @@ def test_what_was_standardised_is_refused_until_the_spec_says_it(tmp_path):
 def test_a_range_as_far_below_0_as_above_may_be_a_rule():
     """As of ONNX that is quantized symmetrically: the images may have had 0–1."""
     image = ops.parameter([1, 8, 8, 1], ov.Type.f32)
-    ends = [np.float32(-1.008), np.float32(1)]
-    rounded = ops.fake_quantize(image, *ends, *ends, levels=256)
+    span = [np.float32(-1.008), np.float32(1)]
+    rounded = ops.fake_quantize(image, *span, *span, levels=256)
     graph = ov.Model([ops.result(ops.relu(rounded))], [image])
     known = Ends()
     assert told(graph, known, asymmetric=False) == known
-    assert told(graph, known, asymmetric=True).seen.quantized
+    ends = told(graph, known, asymmetric=True)
+    assert ends.seen
+    assert ends.quantized
 
 
 def test_what_is_kept_of_a_conversion_is_read_again():
-    with pytest.raises(ValueError, match="what it has seen"):
-        kept._seen({"mean": 0.0, "deviation": 0.5, "quantized": "yes"})
+    seen = asdict(Ends(seen=Seen(0.0, 0.5), quantized=True))
+    assert kept.ends(seen) == Ends(seen=Seen(0.0, 0.5), quantized=True)
+    with pytest.raises(ValueError, match="quantized yes"):
+        kept.ends(seen | {"quantized": "yes"})
 
 
 def test_an_input_whose_numbers_are_not_told():

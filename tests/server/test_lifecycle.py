@@ -11,14 +11,9 @@ import requests
 
 from lib.server import ENTRYPOINT
 from support.serving import serve, until
-from support.stand_in import Upload, invoke_text, status_over_http_1_0
+from support.stand_in import Upload, asleep, invoke_text, status_over_http_1_0
 
 MODEL_DIR = ENTRYPOINT.parents[1] / "models" / "unet-membrane"
-
-
-def asleep(server):
-    """How many requests have been handled so far that sleep."""
-    return len(list(server.tmp.glob("unet-*/asleep-*")))
 
 
 def forker(server):

@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from support.serving import PATIENCE, serve, until
-from support.stand_in import TEXT, Upload, invoke_text, status_over_http_1_0
+from support.stand_in import TEXT, Upload, asleep, invoke_text, status_over_http_1_0
 from support.wheels import write_wheel
 
 
@@ -115,10 +115,6 @@ def under_way(server, path, command):
     for _ in range(8 * (os.cpu_count() or 1)):  # each of Java's threads has read what came before
         assert server.ping() == 200
     return waiting
-
-
-def asleep(server):
-    return len(list(server.tmp.glob("unet-*/asleep-*")))
 
 
 def test_a_model_is_unloaded_when_those_who_wait_are_answered(many_models, model_dir):

@@ -7,7 +7,7 @@ import psutil
 import requests
 
 from support.serving import until
-from support.stand_in import Upload, invoke_text
+from support.stand_in import Upload, asleep, invoke_text
 
 SAID = "it is started again"
 
@@ -28,7 +28,7 @@ def test_java_comes_back_and_is_given_up_when_it_never_stays(start, model_dir):
             held.enter_context(socket.create_connection(("127.0.0.1", server.port)))
         request = Upload(server, b"sleep 1000")
         request.finish()
-        until(lambda: list(server.tmp.glob("unet-*/asleep-*")))
+        until(lambda: asleep(server))
         killed_and_back(server)
         assert request.answer() == b""  # nothing is made up
         for _ in range(3):

@@ -17,6 +17,11 @@ def invoke_text(server: Server, body: bytes) -> requests.Response:
     return server.invoke(body, headers=TEXT)
 
 
+def asleep(server: Server) -> int:
+    """How many requests have been handled so far that sleep."""
+    return len(list(server.tmp.glob("unet-*/asleep-*")))
+
+
 def status_over_http_1_0(server: Server) -> int | None:
     """The status of a route, as a client of HTTP 1.0 reads it; None: nothing listens any more.
 

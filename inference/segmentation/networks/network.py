@@ -20,13 +20,10 @@ class Seen:
 
     Attributes:
         mean, deviation: of their numbers, as the network took them.
-        quantized: whether its input is quantized for these; the range is then the mean and twice
-            the deviation on either side.
     """
 
     mean: float
     deviation: float
-    quantized: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,9 @@ class Ends:
         bounds: what it gives for probabilities of 0 and 1, or for the first and the last class;
             None: these themselves, or it is not told.
         any_scale: whether it gives the same for intensities of 0–255 as for those of 0–1.
-        quantized: whether its input is quantized for intensities of 0 to ``largest``.
+        quantized: whether the quantization of its input tells that it was trained on intensities of
+            0 to ``largest``, or on what ``seen`` says, whose range is then its mean and twice its
+            deviation on either side.
     """
 
     largest: int = ONE

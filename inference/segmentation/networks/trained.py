@@ -66,7 +66,7 @@ def refusal(described: Description) -> str:
         f'"preprocessing": {json.dumps(steps)}' for steps in suggestions(seen, described.channels)
     )
     usual = f"{_usual(largest)} if it was 0–{largest} all the same"
-    if seen.quantized:
+    if described.ends.quantized:
         low, high = (seen.mean + sign * 2 * seen.deviation for sign in (-1, 1))
         how = f"its input is quantized for numbers from {low:.2g} to {high:.2g}"
     else:

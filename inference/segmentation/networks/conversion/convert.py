@@ -143,7 +143,7 @@ def _form(reading: readers.Reading, ports: Ports, name: str) -> tuple[Form, list
 
 def _ends(plain: ov.Model, reading: readers.Reading) -> Ends:
     found = quantized.told(plain, ends.of_graph(plain), reading.asymmetric)
-    if found.largest == UNTOLD or found.seen or found.quantized:
+    if found.largest == UNTOLD or found.quantized:
         return found
     first = normalisation.first(plain, reading.vectors)
     respond = normalisation.respond(plain, first) if first else None

@@ -57,10 +57,7 @@ def _seen(told: dict[str, Any]) -> Seen:
     mean, deviation = float(told["mean"]), float(told["deviation"])
     if not (math.isfinite(mean) and math.isfinite(deviation) and deviation > 0):
         raise ValueError(f"what it has seen is {told}")
-    quantized = told["quantized"]
-    if type(quantized) is not bool:
-        raise ValueError(f"what it has seen is {told}")
-    return Seen(mean, deviation, quantized)
+    return Seen(mean, deviation)
 
 
 def form(told: dict[str, Any]) -> Form:

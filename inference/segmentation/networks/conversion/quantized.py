@@ -84,7 +84,7 @@ def told(graph: ov.Model, known: Ends, asymmetric: bool) -> Ends:
     symmetric = abs(low + high) < 2 * (high - low) / levels
     by_rule = symmetric and (levels > LEVELS_OF_EIGHT_BITS or not asymmetric)
     if negative and not by_rule:
-        return replace(known, seen=Seen((low + high) / 2, (high - low) / 4, quantized=True))
+        return replace(known, seen=Seen((low + high) / 2, (high - low) / 4), quantized=True)
     fits = (white for white, most in LARGEST.items() if high <= most)
     sixteen = SIXTEEN_BITS if LEAST_OF_SIXTEEN_BITS <= high <= SIXTEEN_BITS + 1 else UNTOLD
     return replace(known, largest=next(fits, sixteen), quantized=not negative)
