@@ -125,6 +125,9 @@ def main(
     network then begins best with what it has learned alone (--start-from) and a lower
     --learning-rate.
 
+    Images without labels teach, too: let the server answer them with augment=8, put them and these
+    masks among the others, and go on from the model that made them, as its own teacher.
+
     Writes to --out what the server takes: model.keras (plain float32) and model.json, whose
     threshold is chosen on the sections trained on, deformed and in another light. Beside them
     metrics.json, history.json, curve.png, and checkpoint/, to resume from. Sections that another

@@ -29,7 +29,7 @@ MEDIUM = (256, 300)
 LARGE = (560, 520)
 STACK = (3, 72, 80)
 MANY_FORMATS = 128 * 100  # pixels; larger images are sent in two formats alone
-THRESHOLDS = {"a": 0.225, "b": 0.8, "c": 0.5}  # of the models of one server
+THRESHOLDS = {"a": 0.25, "b": 0.8, "c": 0.5}  # of the models of one server
 
 
 @dataclass(frozen=True)

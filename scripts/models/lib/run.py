@@ -159,7 +159,7 @@ def _plot(history: list[dict[str, float]], path: Path) -> None:
     axes[0].set(ylabel="training loss", ylim=(0, None))
     axes[1].set(xlabel="epoch", ylabel="validation", ylim=(0, 1))
     if len(history[0]) > 1:
-        axes[1].legend()
+        axes[1].legend(loc="center right", ncols=2)  # between the scores and the error
     for axis in axes:
         axis.grid(alpha=0.3)
     figure.savefig(path, dpi=100)
